@@ -1,0 +1,151 @@
+//! The broker port: what carries envelopes between processes, or inside one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::event::Envelope;
+
+/// Carries envelopes from publishers to the queues of services.
+///
+/// Contract:
+/// - `publish` returns `Ok` for an envelope only after the broker has taken responsibility for it; an
+///   envelope whose result is an error may or may not have arrived (publish again with the same id).
+/// - Results stand in the order of the batch; one failed envelope fails no other.
+/// - Any task may call any method at any time.
+#[async_trait]
+pub trait Broker: Send + Sync + 'static {
+    /// Publishes a batch, pipelined where the transport can.
+    async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>>;
+
+    /// Declares a service's queue and its bindings (AMQP patterns: `*` one word, `#` any number).
+    /// Idempotent; a difference to an existing queue is an error that names the argument.
+    async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError>;
+
+    /// Starts to take from a declared queue; at most `prefetch` unsettled deliveries at a time.
+    async fn consume(&self, queue: &str, prefetch: usize)
+    -> Result<Box<dyn Consumer>, BrokerError>;
+}
+
+/// A broker that many own.
+pub type SharedBroker = Arc<dyn Broker>;
+
+/// A service's queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSpec {
+    /// The queue's name, one a service.
+    pub name: String,
+    /// Topic patterns bound to it.
+    pub bindings: Vec<String>,
+    /// The highest priority (Celery mesh: 10).
+    pub max_priority: u8,
+}
+
+/// A stream of deliveries. Dropping it returns what is not settled to the queue.
+#[async_trait]
+pub trait Consumer: Send {
+    /// The next delivery; `None` when the consumer was cancelled or the broker closed. Cancel-safe.
+    async fn next(&mut self) -> Option<Delivery>;
+}
+
+/// One message, held for one worker until it is settled.
+pub struct Delivery {
+    /// The event.
+    pub envelope: Envelope,
+    /// Set on a retry: only this handler is to run.
+    pub target: Option<String>,
+    /// How often the target has been tried before; 0 at first.
+    pub retries: u32,
+    /// How often this message was taken and not settled before (a crashed worker, a lost connection).
+    pub redelivered: u32,
+    /// Settles the message. Dropping it unsettled returns the message to the queue, counted as redelivered.
+    pub settle: Box<dyn Settle>,
+}
+
+/// Ends a delivery. Each method consumes the right to settle; `retry` and `dead_letter` may come several
+/// times before the one `ack` (several handlers of one message may fail), and are durable when they return.
+#[async_trait]
+pub trait Settle: Send + Sync {
+    /// Schedules one handler again at an instant; waits in the broker.
+    async fn retry(
+        &self,
+        handler: &str,
+        retries: u32,
+        at: DateTime<Utc>,
+        error: &str,
+    ) -> Result<(), BrokerError>;
+    /// Moves the message (for one handler, or whole) to the service's dead letters.
+    async fn dead_letter(&self, dead: DeadReason) -> Result<(), BrokerError>;
+    /// Done: the broker forgets the message.
+    async fn ack(self: Box<Self>) -> Result<(), BrokerError>;
+    /// Not done: back to the queue, not counted as redelivered (a graceful shutdown, an early `eta`).
+    async fn requeue(self: Box<Self>, at: Option<DateTime<Utc>>) -> Result<(), BrokerError>;
+    /// Answers the caller of an RPC.
+    async fn reply(&self, answer: serde_json::Value) -> Result<(), BrokerError>;
+}
+
+/// Why a message ended as a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DeadReason {
+    /// The handler that gave up; absent when the message itself is at fault.
+    pub handler: Option<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The last error.
+    pub error: String,
+}
+
+/// A dead letter: an event that a handler gave up, with its reason and origin.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DeadLetter {
+    /// The event.
+    pub envelope: Envelope,
+    /// Why.
+    pub reason: DeadReason,
+    /// The queue or outbox it came from.
+    pub origin: String,
+    /// When.
+    pub died_at: DateTime<Utc>,
+}
+
+/// Why a publish failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// No queue is bound for the topic.
+    #[error("no queue is bound for topic `{topic}`; start a subscriber, or bind a queue")]
+    Unroutable {
+        /// The topic.
+        topic: String,
+    },
+    /// The broker refused it or was not there; the same envelope may be published again.
+    #[error("the broker did not take the event: {reason}")]
+    Refused {
+        /// The cause, without secrets.
+        reason: String,
+        /// Wait at least so long, when the broker said so.
+        after: Option<Duration>,
+    },
+}
+
+/// Why a broker operation failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// The queue exists with other arguments, or does not exist.
+    #[error("queue `{queue}`: {reason}")]
+    Queue {
+        /// The queue.
+        queue: String,
+        /// What differs or is missing.
+        reason: String,
+    },
+    /// The connection is gone; unsettled deliveries come back.
+    #[error("the broker is not reachable: {reason}")]
+    Unreachable {
+        /// The cause, without secrets.
+        reason: String,
+    },
+}

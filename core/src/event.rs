@@ -1,0 +1,98 @@
+//! Typed events and the envelope in which they travel.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::chain::Chain;
+
+/// Whether an event is told to all or asks one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Every matching handler receives it; nobody answers.
+    Broadcast,
+    /// A request; the caller waits for a response.
+    Rpc,
+}
+
+/// A typed event; implemented by `#[event("topic")]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    note = "put `#[celerysalt::event(\"some.topic\")]` on the struct"
+)]
+pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The topic: dotted words, the routing key on a broker.
+    const TOPIC: &'static str;
+    /// The version of the schema, `v1` unless told.
+    const VERSION: &'static str;
+    /// The type's own name, by which `event_class` may also name it.
+    const NAME: &'static str;
+    /// Broadcast, or the request of an RPC.
+    const MODE: Mode;
+}
+
+/// The request of an RPC: names the types of its answers. Implemented by
+/// `#[event("topic", mode = "rpc", response = R, error = E)]`.
+pub trait Request: Event {
+    /// What a handler answers.
+    type Response: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    /// What a handler declares as its error.
+    type Error: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+}
+
+/// An event on its way: what the outbox keeps and a broker carries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The event's id: stable over every redelivery (UUIDv7).
+    pub id: Uuid,
+    /// The topic.
+    pub topic: String,
+    /// The schema's version; absent in messages of old publishers.
+    pub version: Option<String>,
+    /// The event's fields: a JSON object.
+    pub payload: serde_json::Value,
+    /// Everything else about the event.
+    pub meta: Meta,
+}
+
+/// An event's metadata: everything but its own fields.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Meta {
+    /// Correlation, causation and depth.
+    #[serde(flatten)]
+    pub chain: Chain,
+    /// Whether a caller waits for the answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_rpc: bool,
+    /// The row or other thing whose events stay in order, e.g. `order:0198…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aggregate: Option<String>,
+    /// The rule that fired the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_id: Option<String>,
+    /// W3C trace context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// W3C trace state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
+    /// 0 (lowest, the default) to 9 or the queue's maximum; higher goes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// Not to be handled before this instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta: Option<DateTime<Utc>>,
+    /// Not to be handled after this instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<DateTime<Utc>>,
+    /// Where an answer goes: a name that only the transport understands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// When the event was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<DateTime<Utc>>,
+}

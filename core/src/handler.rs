@@ -1,0 +1,177 @@
+//! Handlers: what `#[subscribe]` makes of a function.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::SharedClock;
+use crate::event::Envelope;
+
+/// Handles events. Implemented by `#[subscribe]`'s expansion; may be implemented by hand.
+///
+/// Contract: called concurrently; may be called again for the same event (at least once delivery), so it
+/// should be idempotent or use the inbox. Dropping the future (time limit, shutdown) must be harmless.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Handles one event; the value is the RPC response (null for a broadcast).
+    ///
+    /// # Errors
+    /// See [`HandlerError`]: each variant says what becomes of the event.
+    async fn call(&self, cx: Context) -> Result<serde_json::Value, HandlerError>;
+}
+
+/// A handler with its subscription.
+#[derive(Clone)]
+pub struct HandlerDef {
+    /// Its name, unique in a service: module path and function name unless told.
+    pub name: String,
+    /// The topic pattern it subscribes to.
+    pub pattern: String,
+    /// Which versions it takes.
+    pub version: VersionSpec,
+    /// Celery's options.
+    pub options: HandlerOptions,
+    /// What runs.
+    pub handler: Arc<dyn Handler>,
+}
+
+/// Which versions of an event a handler takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum VersionSpec {
+    /// All, also messages without a version.
+    #[default]
+    Latest,
+    /// This version number and newer (`v1` is 1); not messages without a version.
+    AtLeast(u32),
+}
+
+/// How a handler is run; names and defaults are Celery's, but for `acks_late` (true here).
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandlerOptions {
+    /// Retries before the event is dead-lettered; `None` is without end. Default 3.
+    pub max_retries: Option<u32>,
+    /// The delay of a retry without backoff. Default 180 s.
+    pub default_retry_delay: Duration,
+    /// The factor of exponential backoff: `factor * 2^retries` seconds; `None` is off. Celery's `True` is 1.
+    pub retry_backoff: Option<u32>,
+    /// The longest backoff. Default 600 s.
+    pub retry_backoff_max: Duration,
+    /// Full jitter on backoff. Default true.
+    pub retry_jitter: bool,
+    /// After this time the handler is stopped and has failed.
+    pub time_limit: Option<Duration>,
+    /// After this time the handler is told (see `Context::soft_limit`) to come to an end.
+    pub soft_time_limit: Option<Duration>,
+    /// At most so many starts a time: `"100/m"`, `"10/s"`, `"5/h"`, or a bare number a second.
+    pub rate_limit: Option<RateLimit>,
+    /// Which waiting event goes first, when its message has no priority of its own.
+    pub priority: Option<u8>,
+    /// Acknowledge after the handler (true, the default here) or before it.
+    pub acks_late: bool,
+    /// Deliver again when the worker dies in the handler (true, the default here); else dead-letter.
+    pub reject_on_worker_lost: bool,
+}
+
+impl Default for HandlerOptions {
+    fn default() -> Self {
+        Self {
+            max_retries: Some(3),
+            default_retry_delay: Duration::from_secs(180),
+            retry_backoff: None,
+            retry_backoff_max: Duration::from_secs(600),
+            retry_jitter: true,
+            time_limit: None,
+            soft_time_limit: None,
+            rate_limit: None,
+            priority: None,
+            acks_late: true,
+            reject_on_worker_lost: true,
+        }
+    }
+}
+
+/// A number of starts in a length of time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// How many.
+    pub count: f64,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// What a handler is called with; extractors read from it.
+#[derive(Clone)]
+pub struct Context {
+    /// The event.
+    pub envelope: Arc<Envelope>,
+    /// The running handler's name.
+    pub handler: Arc<str>,
+    /// How often this handler has failed on this event before.
+    pub retries: u32,
+    /// Values that the application shares with its handlers, by type.
+    pub state: Arc<StateMap>,
+    /// The worker's clock.
+    pub clock: SharedClock,
+    /// Turns true when the soft time limit is reached.
+    pub soft_limit: tokio::sync::watch::Receiver<bool>,
+}
+
+/// Values by type.
+#[derive(Default)]
+pub struct StateMap(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+
+impl StateMap {
+    /// Keeps a value, replacing another of the same type.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.0.insert(TypeId::of::<T>(), Box::new(value));
+    }
+
+    /// A clone of the value of this type.
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.0
+            .get(&TypeId::of::<T>())
+            .and_then(|v| v.downcast_ref::<T>())
+            .cloned()
+    }
+}
+
+/// Why a handler did not succeed, and what becomes of the event.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandlerError {
+    /// The handler returned an error. Retried when `retryable` (its type is in `autoretry_for` and not in
+    /// `dont_autoretry_for`), else dead-lettered.
+    #[error("{error}")]
+    Failed {
+        /// The error and its sources.
+        error: String,
+        /// Whether `autoretry_for` covers it.
+        retryable: bool,
+    },
+    /// The handler asks for a retry, counted against `max_retries`.
+    #[error("retry asked for: {error}")]
+    Retry {
+        /// Why.
+        error: String,
+        /// After this time; `None` means by the options' delay.
+        after: Option<Duration>,
+    },
+    /// The handler refuses the event: dead-lettered at once.
+    #[error("rejected: {error}")]
+    Reject {
+        /// Why.
+        error: String,
+    },
+    /// The event's data does not fit the handler's type: dead-lettered at once.
+    #[error("the event does not fit the handler: {error}")]
+    Invalid {
+        /// What does not fit.
+        error: String,
+    },
+    /// An RPC handler's declared error: answered to the caller, the event is done.
+    #[error("declared error: {0}")]
+    Declared(serde_json::Value),
+}

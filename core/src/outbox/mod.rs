@@ -1,0 +1,181 @@
+//! The outbox: events that are committed with the rows that caused them, until they are delivered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::broker::DeadReason;
+use crate::event::Envelope;
+
+/// Keeps events until they are delivered.
+///
+/// Contract:
+/// - `append` is idempotent by event id. (ORM adapters write the same table inside the model's own
+///   transaction; `append` is for events published without a model.)
+/// - `claim` hands out undelivered events that are due, oldest first; an event of an aggregate only when no
+///   older undelivered event of that aggregate is held by another claim or waiting for a retry
+///   (unroutable events hold back nothing). A claim ends with `settle`, `release`, or after `lease`.
+/// - `settle` is atomic: the event's new state and its dead letters are stored together.
+/// - Several relays, in several processes, may use one store at once.
+#[async_trait]
+pub trait OutboxStore: Send + Sync + 'static {
+    /// Adds events.
+    async fn append(&self, events: &[Envelope], now: DateTime<Utc>) -> Result<(), OutboxError>;
+    /// Takes up to `limit` events for this long.
+    async fn claim(
+        &self,
+        limit: usize,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Vec<OutboxEvent>, OutboxError>;
+    /// Records what became of claimed events.
+    async fn settle(
+        &self,
+        settled: &[(OutboxEvent, Settlement)],
+        now: DateTime<Utc>,
+    ) -> Result<(), OutboxError>;
+    /// Prolongs claims of this store's own.
+    async fn renew(
+        &self,
+        events: &[Uuid],
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<(), OutboxError>;
+    /// Gives claimed events back untouched.
+    async fn release(&self, events: &[Uuid]) -> Result<(), OutboxError>;
+    /// The instant at which the next waiting event becomes due, if any waits.
+    async fn next_due(&self) -> Result<Option<DateTime<Utc>>, OutboxError>;
+    /// Ends when new events may be there (LISTEN/NOTIFY, or the store's own signal); may wake for nothing.
+    /// Stores that cannot tell never end; the relay polls beside it.
+    async fn changed(&self);
+    /// Forgets events delivered before this instant; returns how many.
+    async fn purge(&self, delivered_before: DateTime<Utc>) -> Result<u64, OutboxError>;
+    /// How many events stand in which state.
+    async fn status(&self) -> Result<OutboxStatus, OutboxError>;
+}
+
+/// A store that many own.
+pub type SharedOutbox = Arc<dyn OutboxStore>;
+
+/// An event in the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxEvent {
+    /// The event.
+    pub envelope: Envelope,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+    /// How many delivery attempts have failed.
+    pub attempts: u32,
+    /// In-process delivery: what each handler has come to so far.
+    pub progress: Progress,
+}
+
+/// What each handler of an event has come to; kept with the event, so that a restart repeats only what is not done.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Progress(pub BTreeMap<String, HandlerProgress>);
+
+/// What one handler has come to on one event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum HandlerProgress {
+    /// It succeeded (or answered, or was dead-lettered): never again.
+    Done,
+    /// It failed so often and runs again at this instant.
+    Retry {
+        /// Retries used.
+        retries: u32,
+        /// When it runs again.
+        at: DateTime<Utc>,
+    },
+    /// It was started and has not come back: counts crashes of the process inside the handler.
+    Started {
+        /// Retries used before.
+        retries: u32,
+        /// How often it was started without coming back.
+        starts: u32,
+    },
+}
+
+/// What became of a claimed event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    /// Delivered; `dead` lists handlers that gave up (stored as dead letters).
+    Delivered {
+        /// Dead letters to store.
+        dead: Vec<DeadReason>,
+    },
+    /// Not delivered, comes again at `at`; holds back its aggregate.
+    Again {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why.
+        error: String,
+        /// Handlers' progress to keep.
+        progress: Progress,
+        /// Dead letters to store now.
+        dead: Vec<DeadReason>,
+        /// Whether this counts as a failed attempt.
+        counts: bool,
+    },
+    /// Nobody is bound for it; comes again at `at`, holds back nothing.
+    Unroutable {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Nobody was bound for it for the whole set time; kept like a delivered one, visible in the status.
+    Unrouted,
+}
+
+/// Delivers outbox events: to a broker, or to handlers in the process.
+///
+/// Contract: `deliver` returns one settlement an event, in order. Events of one aggregate are delivered in
+/// order; after one that is `Again`, later ones of its aggregate are `Again` too without being tried
+/// (with `counts: false`).
+#[async_trait]
+pub trait Destination: Send + Sync + 'static {
+    /// Delivers a batch.
+    async fn deliver(&self, batch: Vec<OutboxEvent>) -> Vec<Settlement>;
+}
+
+/// How many events stand in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxStatus {
+    /// Waiting for delivery.
+    pub pending: u64,
+    /// Of these, failed at least once.
+    pub retrying: u64,
+    /// Of the pending ones, with nobody bound.
+    pub unroutable: u64,
+    /// Given up for want of a subscriber; kept.
+    pub unrouted: u64,
+    /// Delivered and kept for the retention time.
+    pub delivered: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// Why an outbox operation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutboxError {
+    /// The store is not reachable or failed; may be tried again.
+    #[error("the outbox store failed")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The tables are missing or of another version.
+    #[error("the outbox tables are not there; run the migrations (celerysalt-migrations)")]
+    NotMigrated,
+    /// A stored event cannot be read.
+    #[error("outbox event {id} cannot be read: {reason}")]
+    Corrupt {
+        /// Its id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
