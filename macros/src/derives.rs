@@ -68,25 +68,26 @@ fn derived(attrs: &[Attribute]) -> Vec<String> {
     last_words.collect()
 }
 
-/// Makes fields of type `BigDecimal` and `Option<BigDecimal>` travel as plain digits.
+/// Makes fields of type `Decimal`, `BigDecimal` and `Option` of either travel as plain digits.
 pub(crate) fn plain_decimals(fields: &mut Fields, krate: &Path) {
     let module = path_text(krate) + "::__private::decimal";
     for field in fields
         .iter_mut()
-        .filter(|f| is_decimal(&f.ty) && !has_own_serde(f))
+        .filter(|f| is_decimal(&f.ty) && !travels_its_own_way(f))
     {
         let (to, from) = (
             format!("{module}::serialize"),
             format!("{module}::deserialize"),
         );
-        // schemars would otherwise take a function for "any JSON".
         let ty = &field.ty;
         let ty = quote!(#ty).to_string();
+        let optional = inside_option(&field.ty).is_some() && !says(field, &["default"]);
         field
             .attrs
             .push(syn::parse_quote!(#[serde(serialize_with = #to, deserialize_with = #from)]));
+        // schemars would otherwise take a function for "any JSON".
         field.attrs.push(syn::parse_quote!(#[schemars(with = #ty)]));
-        if inside_option(&field.ty).is_some() {
+        if optional {
             // A function of its own takes away serde's rule that an absent Option is None.
             field.attrs.push(syn::parse_quote!(#[serde(default)]));
         }
@@ -94,8 +95,11 @@ pub(crate) fn plain_decimals(fields: &mut Fields, krate: &Path) {
 }
 
 fn is_decimal(ty: &Type) -> bool {
-    let ty = inside_option(ty).unwrap_or(ty);
-    matches!(ty, Type::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == "BigDecimal"))
+    let Type::Path(path) = inside_option(ty).unwrap_or(ty) else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|s| s.arguments.is_none() && (s.ident == "BigDecimal" || s.ident == "Decimal"))
 }
 
 fn inside_option(ty: &Type) -> Option<&Type> {
@@ -110,9 +114,27 @@ fn inside_option(ty: &Type) -> Option<&Type> {
     }
 }
 
-fn has_own_serde(field: &Field) -> bool {
-    field
+/// Whether the field's own attributes leave no room for ours.
+fn travels_its_own_way(field: &Field) -> bool {
+    let words = [
+        "with",
+        "serialize_with",
+        "deserialize_with",
+        "skip",
+        "flatten",
+    ];
+    says(field, &words)
+}
+
+/// Whether one of the words stands in the field's `#[serde(…)]` or `#[schemars(…)]`.
+fn says(field: &Field, words: &[&str]) -> bool {
+    let of_ours = |a: &&Attribute| a.path().is_ident("serde") || a.path().is_ident("schemars");
+    let lists = field
         .attrs
         .iter()
-        .any(|a| a.path().is_ident("serde") || a.path().is_ident("schemars"))
+        .filter(of_ours)
+        .filter_map(|a| a.meta.require_list().ok());
+    lists
+        .flat_map(|list| list.tokens.clone())
+        .any(|t| matches!(t, TokenTree::Ident(ident) if words.iter().any(|word| ident == word)))
 }

@@ -104,7 +104,7 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
         #function
 
         #(#cfgs)*
-        #[allow(clippy::all, deprecated, unused_imports, unused_qualifications)]
+        #[allow(clippy::all, deprecated, unused_imports, unused_qualifications, unused_variables)]
         const _: () = {
             use #krate::__private::outcome::{
                 IsBoxable as _, IsDeclared as _, IsFallible as _, IsPlain as _, IsPointed as _, IsVerdict as _,

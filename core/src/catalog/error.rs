@@ -19,8 +19,8 @@ pub struct CatalogError {
 pub enum CatalogProblem {
     /// Two types under one topic, version and role have different schemas.
     #[error(
-        "topic `{topic}` version {version} has two different {role} schemas:\n  first: {first}\n  second: {second}{}\n  make the types equal, or give one of them another version",
-        Lines(.differences)
+        "topic `{topic}` version {version} has two different {role} schemas:\n    first: {first}\n    second: {second}{}\n    make the types equal, or give one of them another version",
+        Deeper(.differences)
     )]
     Schemas {
         /// The topic.
@@ -38,7 +38,7 @@ pub enum CatalogProblem {
     },
     /// Two types under one topic and version disagree whether it is an RPC.
     #[error(
-        "topic `{topic}` version {version} is an RPC for one type and a broadcast for the other:\n  first: {first}\n  second: {second}\n  give both the same `mode`"
+        "topic `{topic}` version {version} is an RPC for one type and a broadcast for the other:\n    first: {first}\n    second: {second}\n    give both the same `mode`"
     )]
     Modes {
         /// The topic.
@@ -52,7 +52,7 @@ pub enum CatalogProblem {
     },
     /// A version that is not `v` and a number; only of entries that no macro made.
     #[error(
-        "topic `{topic}`: version `{version}` is not `v` and a number, as in `v1`\n  at: {place}"
+        "topic `{topic}`: version `{version}` is not `v` and a number, as in `v1`\n    at: {place}"
     )]
     Version {
         /// The topic.
@@ -64,7 +64,7 @@ pub enum CatalogProblem {
     },
     /// Two handlers of one name: retries and dead letters could not tell them apart.
     #[error(
-        "two handlers are named `{name}`:\n  first: {first}\n  second: {second}\n  name one of them: #[subscribe(…, name = \"…\")]"
+        "two handlers are named `{name}`:\n    first: {first}\n    second: {second}\n    name one of them: #[subscribe(…, name = \"…\")]"
     )]
     Handlers {
         /// The name.
@@ -131,6 +131,15 @@ struct Lines<'a, T>(&'a [T]);
 impl<T: fmt::Display> fmt::Display for Lines<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+/// The same under a line that is indented itself.
+struct Deeper<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Deeper<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 
