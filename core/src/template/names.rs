@@ -1,7 +1,7 @@
 //! Which name somebody may have meant.
 
 /// `did you mean …?` when a candidate is near, else all candidates when they are few.
-pub(super) fn remedy<'a>(wanted: &str, candidates: &[&'a str]) -> String {
+pub(super) fn remedy(wanted: &str, candidates: &[&str]) -> String {
     if let Some(name) = nearest(wanted, candidates) {
         return format!("did you mean `{name}`?");
     }
