@@ -15,6 +15,7 @@ pub mod model;
 pub mod outbox;
 pub mod prelude;
 pub mod rules;
+pub mod template;
 pub mod value;
 
 #[doc(inline)]
