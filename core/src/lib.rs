@@ -16,6 +16,8 @@ pub mod outbox;
 pub mod prelude;
 pub mod rules;
 pub mod template;
+pub mod testing;
+pub mod topic;
 pub mod value;
 
 #[doc(inline)]
