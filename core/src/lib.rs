@@ -11,6 +11,7 @@ pub mod handler;
 pub mod model;
 pub mod outbox;
 pub mod rules;
+pub mod template;
 pub mod value;
 
 #[doc(hidden)]
