@@ -163,7 +163,9 @@ impl<Tz: TimeZone> From<DateTime<Tz>> for Operand {
 
 impl From<NaiveDateTime> for Operand {
     fn from(value: NaiveDateTime) -> Self {
-        Self::Literal(Json::String(value.format("%Y-%m-%dT%H:%M:%S%.f").to_string()))
+        Self::Literal(Json::String(
+            value.format("%Y-%m-%dT%H:%M:%S%.f").to_string(),
+        ))
     }
 }
 
@@ -184,4 +186,31 @@ impl<T: Into<Operand>> From<Vec<T>> for Operand {
     fn from(values: Vec<T>) -> Self {
         Self::List(values.into_iter().map(Into::into).collect())
     }
+}
+
+/// The form in which an operator keeps its operand: a list for those that take a list, else one value.
+pub(super) fn normalized(operator: super::Operator, operand: Operand) -> Operand {
+    let wants_list = matches!(
+        operator,
+        super::Operator::In | super::Operator::NotIn | super::Operator::Between
+    );
+    match operand {
+        Operand::Literal(list @ Json::Array(_)) if wants_list => Operand::list_from_value(list),
+        Operand::List(items) if !wants_list => match literals_of(&items) {
+            Some(literals) => Operand::Literal(Json::Array(literals)),
+            None => Operand::List(items),
+        },
+        other => other,
+    }
+}
+
+fn literals_of(items: &[Operand]) -> Option<Vec<Json>> {
+    items
+        .iter()
+        .map(|item| match item {
+            Operand::Literal(literal) => Some(literal.clone()),
+            Operand::List(items) => literals_of(items).map(Json::Array),
+            Operand::Field(_) | Operand::Old(_) => None,
+        })
+        .collect()
 }
