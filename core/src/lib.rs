@@ -8,6 +8,7 @@ pub mod chain;
 pub mod clock;
 pub mod event;
 pub mod handler;
+pub mod json;
 pub mod model;
 pub mod outbox;
 pub mod rules;
