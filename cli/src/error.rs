@@ -3,7 +3,7 @@
 use std::io;
 
 use celerysalt::catalog::SchemaError;
-use celerysalt::rules::EvaluateError;
+use celerysalt::rules::{EvaluateError, RuleErrorKind};
 
 /// Input that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,13 +57,11 @@ pub(crate) enum InputError {
         field: String,
         ty: &'static str,
     },
-    #[error("{file}: field `{field}`: {found} cannot be read as {ty}; write {example}")]
+    #[error("{file}: field `{field}`: {source}")]
     BadValue {
         file: String,
         field: String,
-        found: String,
-        ty: &'static str,
-        example: &'static str,
+        source: RuleErrorKind,
     },
     #[error("{file}: event `{topic}`: {source}; mend the schema")]
     BadSchema {

@@ -1,10 +1,14 @@
 //! `old.json` and `new.json`: rows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use celerysalt::json::keep_digits;
 use celerysalt::model::{FieldDef, ModelDef, Row};
+use celerysalt::rules::read_literal;
 use celerysalt::value::{FieldType, Value};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::{Text, remedy, types};
 use crate::error::InputError;
@@ -16,16 +20,15 @@ use crate::error::InputError;
 /// missing, a value that cannot be read as its field's type.
 pub(crate) fn read(path: &Path, model: &ModelDef) -> Result<Row, InputError> {
     let text = Text::read(path)?;
-    let mut object = text.object()?;
-    let values: Result<Vec<_>, _> = model
-        .fields()
-        .iter()
-        .map(|field| value(&text, field, object.remove(&field.name)))
+    let mut tokens = tokens(&text)?;
+    let fields = model.fields().iter();
+    let values: Result<Vec<_>, _> = fields
+        .map(|field| value(&text, field, tokens.remove(&field.name)))
         .collect();
     let values = values?;
-    match object.into_iter().next() {
+    match tokens.into_keys().next() {
         None => Ok(Row::new(values)),
-        Some((field, _)) => Err(InputError::UnknownField {
+        Some(field) => Err(InputError::UnknownField {
             remedy: remedy(&field, model.fields().iter().map(|f| f.name.as_str())),
             file: text.file,
             field,
@@ -33,26 +36,40 @@ pub(crate) fn read(path: &Path, model: &ModelDef) -> Result<Row, InputError> {
     }
 }
 
-fn value(text: &Text, def: &FieldDef, json: Option<Json>) -> Result<Value, InputError> {
+/// The fields of a row as they are written, for the digits that parsing would lose.
+fn tokens(text: &Text) -> Result<BTreeMap<String, Box<RawValue>>, InputError> {
+    // Says of what is no object what it is.
+    text.object()?;
+    serde_json::from_str(&text.text).map_err(|source| InputError::NotJson {
+        file: text.file.clone(),
+        source,
+    })
+}
+
+fn value(text: &Text, def: &FieldDef, token: Option<Box<RawValue>>) -> Result<Value, InputError> {
     let (file, field, ty) = (text.file.clone(), def.name.clone(), types::name(&def.ty));
-    match json {
+    match token.as_deref().map(RawValue::get) {
         None if !def.nullable => Err(InputError::MissingField { file, field, ty }),
-        Some(Json::Null) if !def.nullable && def.ty != FieldType::Json => {
-            Err(InputError::NullField { file, field, ty })
+        Some("null") if !def.nullable => Err(InputError::NullField { file, field, ty }),
+        None | Some("null") => Ok(Value::Null),
+        Some(token) => {
+            let json = literal(token, &def.ty).map_err(|source| InputError::NotJson {
+                file: file.clone(),
+                source,
+            })?;
+            read_literal(&json, &def.ty).map_err(|source| InputError::BadValue { file, field, source })
         }
-        None | Some(Json::Null) => Ok(Value::Null),
-        Some(json) => read_value(&json, &def.ty).ok_or_else(|| {
-            let (ty, example) = types::words(&def.ty);
-            InputError::BadValue {
-                file,
-                field,
-                found: json.to_string(),
-                ty,
-                example,
-            }
-        }),
     }
 }
-fn read_value(_json: &Json, _ty: &FieldType) -> Option<Value> {
-    None
+
+/// What is written, as the field's type wants it: a decimal's number as text with its digits and scale.
+fn literal(token: &str, ty: &FieldType) -> Result<Json, serde_json::Error> {
+    match ty {
+        FieldType::Decimal if token.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => {
+            Ok(Json::String(token.to_owned()))
+        }
+        // A float takes the nearest value, however many digits are written.
+        FieldType::Float => serde_json::from_str(token),
+        _ => serde_json::from_str(&keep_digits(token)),
+    }
 }
