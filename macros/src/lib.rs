@@ -1,5 +1,7 @@
 //! The macros of `celerysalt`; use them through that crate.
 
+mod args;
+mod derives;
 mod event;
 mod follow;
 mod subscribe;
