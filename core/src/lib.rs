@@ -11,6 +11,7 @@ pub mod event;
 mod expand;
 pub mod extract;
 pub mod handler;
+pub mod json;
 pub mod model;
 pub mod outbox;
 pub mod prelude;

@@ -44,11 +44,7 @@ struct Address {
 }
 
 fn schema(document: Json) -> EventSchema {
-    let validator = jsonschema::validator_for(&document).unwrap();
-    EventSchema {
-        document,
-        validator,
-    }
+    EventSchema::compile(document).unwrap()
 }
 
 fn model() -> ModelDef {
