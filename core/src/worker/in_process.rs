@@ -211,7 +211,7 @@ impl Inner {
             again: None,
             error: None,
         };
-        state.bury_orphans(&self.service);
+        state.bury_orphans(&handlers);
 
         let mut due = Vec::new();
         for def in handlers {
@@ -256,13 +256,13 @@ fn untried(at: DateTime<Utc>, event: OutboxEvent, why: &str) -> Settlement {
 }
 
 impl Delivering {
-    /// Retries of handlers that the program no longer has become dead letters.
-    fn bury_orphans(&mut self, service: &Service) {
+    /// Retries of handlers that no longer take the event become dead letters.
+    fn bury_orphans(&mut self, handlers: &[Arc<HandlerDef>]) {
         for (name, progress) in &mut self.progress.0 {
             let retries = match progress {
                 HandlerProgress::Retry { retries, .. }
                 | HandlerProgress::Started { retries, .. }
-                    if service.table.by_name(name).is_none() =>
+                    if handlers.iter().all(|def| def.name != *name) =>
                 {
                     *retries
                 }
@@ -271,7 +271,7 @@ impl Delivering {
             self.dead.push(DeadReason {
                 handler: Some(name.clone()),
                 attempts: retries,
-                error: format!("this program has no handler `{name}` any more"),
+                error: format!("this program has no handler `{name}` for the event any more"),
             });
             *progress = HandlerProgress::Done;
         }

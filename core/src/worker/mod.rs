@@ -39,3 +39,5 @@ pub use retry::{Jitter, RandomJitter, SeededJitter};
 pub use run::Worker;
 pub use runner::{Outcome, Runner};
 pub use table::HandlerTable;
+
+pub(crate) use tasks::Placement;
