@@ -1,10 +1,12 @@
 //! Time is injected: nothing in this library reads the wall clock or sleeps on its own.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
+use uuid::{Timestamp, Uuid};
 
 /// A source of time. Implementations are shared by all tasks of a process.
 ///
@@ -33,6 +35,27 @@ impl Clock for SystemClock {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
     }
+}
+
+/// A new id (UUIDv7) of this clock's instant. Ids that one process makes in one millisecond sort in the order
+/// in which they were made.
+pub fn new_id(clock: &dyn Clock) -> Uuid {
+    // Counts on over all clocks of the process, from a random start, so that processes do not meet.
+    static SEQUENCE: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(u64::from(rand::random::<u32>())));
+    const USABLE_BITS: u8 = 42;
+
+    let now = clock.now();
+    // Instants before 1970 have no place in a UUIDv7.
+    let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+    let nanos = now.timestamp_subsec_nanos().min(999_999_999);
+    let count = SEQUENCE.fetch_add(1, Ordering::Relaxed) % (1 << USABLE_BITS);
+    Uuid::new_v7(Timestamp::from_unix_time(
+        seconds,
+        nanos,
+        count.into(),
+        USABLE_BITS,
+    ))
 }
 
 static INSTALLED: std::sync::RwLock<Option<SharedClock>> = std::sync::RwLock::new(None);

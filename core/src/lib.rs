@@ -11,6 +11,8 @@ pub mod handler;
 pub mod model;
 pub mod outbox;
 pub mod rules;
+pub mod testing;
+pub mod topic;
 pub mod value;
 
 #[doc(hidden)]

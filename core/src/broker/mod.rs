@@ -8,6 +8,12 @@ use chrono::{DateTime, Utc};
 
 use crate::event::Envelope;
 
+mod dead;
+mod memory;
+
+pub use dead::{DeadLetter, DeadLetters, DeadReason, DeadSelection};
+pub use memory::{MemoryBroker, QueueStats};
+
 /// Carries envelopes from publishers to the queues of services.
 ///
 /// Contract:
@@ -21,10 +27,13 @@ pub trait Broker: Send + Sync + 'static {
     async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>>;
 
     /// Declares a service's queue and its bindings (AMQP patterns: `*` one word, `#` any number).
-    /// Idempotent; a difference to an existing queue is an error that names the argument.
+    /// Idempotent; bindings add to those that are there; another argument than the existing queue's is an
+    /// error that names it.
     async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError>;
 
-    /// Starts to take from a declared queue; at most `prefetch` unsettled deliveries at a time.
+    /// Starts to take from a declared queue; at most `prefetch` unsettled deliveries at a time (0: no bound).
+    /// The order is priority first, then first in first out. A message is not delivered before its `eta`;
+    /// one that waits takes no place among the `prefetch`.
     async fn consume(&self, queue: &str, prefetch: usize)
     -> Result<Box<dyn Consumer>, BrokerError>;
 }
@@ -53,7 +62,7 @@ pub trait Consumer: Send {
 /// One message, held for one worker until it is settled.
 pub struct Delivery {
     /// The event.
-    pub envelope: Envelope,
+    pub envelope: Arc<Envelope>,
     /// Set on a retry: only this handler is to run.
     pub target: Option<String>,
     /// How often the target has been tried before; 0 at first.
@@ -64,8 +73,12 @@ pub struct Delivery {
     pub settle: Box<dyn Settle>,
 }
 
-/// Ends a delivery. Each method consumes the right to settle; `retry` and `dead_letter` may come several
-/// times before the one `ack` (several handlers of one message may fail), and are durable when they return.
+/// Ends a delivery.
+///
+/// Contract: `ack` and `requeue` end the hold, the first of them counts. `retry` and `dead_letter` may come
+/// any number of times, before `ack` or after it (a handler that acknowledges early may still fail), and are
+/// durable when they return; they do not end the hold. A call on a delivery that the broker has taken back
+/// (its consumer is gone) is [`BrokerError::Unreachable`] and changes nothing.
 #[async_trait]
 pub trait Settle: Send + Sync {
     /// Schedules one handler again at an instant; waits in the broker.
@@ -79,35 +92,10 @@ pub trait Settle: Send + Sync {
     /// Moves the message (for one handler, or whole) to the service's dead letters.
     async fn dead_letter(&self, dead: DeadReason) -> Result<(), BrokerError>;
     /// Done: the broker forgets the message.
-    async fn ack(self: Box<Self>) -> Result<(), BrokerError>;
-    /// Not done: back to the queue, not counted as redelivered (a graceful shutdown, an early `eta`).
-    async fn requeue(self: Box<Self>, at: Option<DateTime<Utc>>) -> Result<(), BrokerError>;
-    /// Answers the caller of an RPC.
-    async fn reply(&self, answer: serde_json::Value) -> Result<(), BrokerError>;
-}
-
-/// Why a message ended as a dead letter.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct DeadReason {
-    /// The handler that gave up; absent when the message itself is at fault.
-    pub handler: Option<String>,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// The last error.
-    pub error: String,
-}
-
-/// A dead letter: an event that a handler gave up, with its reason and origin.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct DeadLetter {
-    /// The event.
-    pub envelope: Envelope,
-    /// Why.
-    pub reason: DeadReason,
-    /// The queue or outbox it came from.
-    pub origin: String,
-    /// When.
-    pub died_at: DateTime<Utc>,
+    async fn ack(&self) -> Result<(), BrokerError>;
+    /// Not done: back to the queue as it was, at once or at an instant; not counted as redelivered (a graceful
+    /// shutdown, an early `eta`, a rate limit).
+    async fn requeue(&self, at: Option<DateTime<Utc>>) -> Result<(), BrokerError>;
 }
 
 /// Why a publish failed.
