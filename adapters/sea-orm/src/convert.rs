@@ -105,8 +105,14 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_meaning() {
-        assert_eq!(value(Sea::from(u64::MAX), &FieldType::Int), Value::Int(u64::MAX.into()));
-        assert_eq!(value(Sea::from(0.1_f32), &FieldType::Float), Value::Float(0.1));
+        assert_eq!(
+            value(Sea::from(u64::MAX), &FieldType::Int),
+            Value::Int(u64::MAX.into())
+        );
+        assert_eq!(
+            value(Sea::from(0.1_f32), &FieldType::Float),
+            Value::Float(0.1)
+        );
         let nan = value(Sea::from(f32::NAN), &FieldType::Float);
         assert!(matches!(nan, Value::Float(v) if v.is_nan()));
         assert_eq!(value(Sea::Int(None), &FieldType::Int), Value::Null);
@@ -114,7 +120,10 @@ mod tests {
 
     #[test]
     fn types_follow_the_rust_type_and_enums_the_column() {
-        assert_eq!(field_type(ArrayType::Double, &ColumnType::Decimal(None)), FieldType::Float);
+        assert_eq!(
+            field_type(ArrayType::Double, &ColumnType::Decimal(None)),
+            FieldType::Float
+        );
         let column = ColumnType::Enum {
             name: "status".into(),
             variants: vec!["open".into(), "paid".into()],

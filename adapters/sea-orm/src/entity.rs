@@ -16,7 +16,13 @@ use crate::convert;
     note = "put `FollowActions` beside `DeriveEntityModel` on its `Model`, with a field \
             `on_change_rules: celerysalt_sea_orm::Rules`"
 )]
-pub trait Follow: EntityTrait<Model: IntoActiveModel<Self::ActiveModel>> {
+pub trait Follow:
+    EntityTrait<
+        Model: IntoActiveModel<Self::ActiveModel> + Sync,
+        ActiveModel: Send + Sync,
+        Column: Send + Sync,
+    >
+{
     /// The model's name in rules, errors and aggregate keys.
     const NAME: &'static str;
     /// The Rust names of the columns, in the order of `Column::iter()`.
@@ -60,11 +66,14 @@ impl<E: Follow> Followed<E> {
     /// Reads the entity's columns.
     #[doc(hidden)]
     pub fn build() -> Self {
-        let all: Vec<(&str, E::Column)> = std::iter::zip(E::FIELDS.iter().copied(), E::Column::iter()).collect();
+        let all: Vec<(&str, E::Column)> =
+            std::iter::zip(E::FIELDS.iter().copied(), E::Column::iter()).collect();
         debug_assert_eq!(all.len(), E::Column::iter().count());
         let rules = all.iter().find(|(name, _)| *name == E::RULES);
         #[allow(clippy::expect_used)]
-        let rules = rules.expect("the derive lists the rules field among the fields").1;
+        let rules = rules
+            .expect("the derive lists the rules field among the fields")
+            .1;
         let others = || all.iter().filter(|(name, _)| *name != E::RULES);
         let fields = others().map(|(name, column)| field::<E>(name, *column));
         let mut def = ModelDef::new(E::NAME, fields.collect()).with_rules(E::code_rules());
@@ -75,7 +84,9 @@ impl<E: Follow> Followed<E> {
             def,
             columns: others().map(|(_, column)| *column).collect(),
             rules,
-            keys: E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect(),
+            keys: E::PrimaryKey::iter()
+                .map(PrimaryKeyToColumn::into_column)
+                .collect(),
         }
     }
 

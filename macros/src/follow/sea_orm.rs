@@ -125,6 +125,7 @@ fn entity_impl(
     let rules_ident: &Option<Ident> = &rules.ident;
     let rules_name = rust_name(rules);
     let names = columns.iter().map(|field| rust_name(field));
+    let idents = columns.iter().map(|field| &field.ident);
     let name = model_name(input, options);
     let events = allowed_events(options);
     let code_rules = options.code_rules.as_ref().map(|function| {
@@ -161,6 +162,10 @@ fn entity_impl(
                 model: &mut ActiveModel,
             ) -> &mut ::celerysalt_sea_orm::__private::ActiveValue<::celerysalt_sea_orm::Rules> {
                 &mut model.#rules_ident
+            }
+
+            fn settle(model: &mut ActiveModel) {
+                #(::celerysalt_sea_orm::__private::settle(&mut model.#idents);)*
             }
         }
 
