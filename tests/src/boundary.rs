@@ -15,7 +15,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 pub fn install() -> Arc<Boundary> {
     let boundary = Arc::new(Boundary::default());
     let subscriber = tracing_subscriber::registry().with(BoundaryLayer(boundary.clone()));
-    tracing::subscriber::set_global_default(subscriber).expect("the counter is installed once a process");
+    tracing::subscriber::set_global_default(subscriber)
+        .expect("the counter is installed once a process");
     boundary
 }
 
@@ -74,7 +75,8 @@ impl Boundary {
 /// SIGKILLs this process; no destructor, no rollback, no flush runs.
 pub fn kill_self() -> ! {
     let me = rustix::process::getpid();
-    rustix::process::kill_process(me, rustix::process::Signal::KILL).expect("a process may kill itself");
+    rustix::process::kill_process(me, rustix::process::Signal::KILL)
+        .expect("a process may kill itself");
     loop {
         std::thread::park();
     }

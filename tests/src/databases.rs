@@ -17,15 +17,25 @@ pub struct TestDatabase {
 
 /// Both databases, freshly made.
 pub async fn all() -> Vec<(&'static str, TestDatabase)> {
-    vec![("sqlite", TestDatabase::sqlite().await), ("postgres", TestDatabase::postgres().await)]
+    vec![
+        ("sqlite", TestDatabase::sqlite().await),
+        ("postgres", TestDatabase::postgres().await),
+    ]
 }
 
 impl TestDatabase {
     /// A SQLite file in a temporary folder.
     pub async fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.sqlite").display());
-        let database = Self { url, _folder: Some(folder), admin: None };
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("test.sqlite").display()
+        );
+        let database = Self {
+            url,
+            _folder: Some(folder),
+            admin: None,
+        };
         database.create_tables().await;
         database
     }
@@ -35,10 +45,19 @@ impl TestDatabase {
         let server = postgres_url();
         let name = format!("t_{}", Uuid::new_v4().simple());
         let admin = Database::connect(&server).await.unwrap();
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        admin
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
         admin.close().await.unwrap();
-        let (base, _) = server.rsplit_once('/').expect("a PostgreSQL URL ends in /database");
-        let database = Self { url: format!("{base}/{name}"), _folder: None, admin: Some((server, name)) };
+        let (base, _) = server
+            .rsplit_once('/')
+            .expect("a PostgreSQL URL ends in /database");
+        let database = Self {
+            url: format!("{base}/{name}"),
+            _folder: None,
+            admin: Some((server, name)),
+        };
         database.create_tables().await;
         database
     }
@@ -52,7 +71,10 @@ impl TestDatabase {
     pub async fn drop_database(self) {
         if let Some((server, name)) = &self.admin {
             let admin = Database::connect(server).await.unwrap();
-            admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+            admin
+                .execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)"))
+                .await
+                .unwrap();
             admin.close().await.unwrap();
         }
     }
@@ -60,7 +82,9 @@ impl TestDatabase {
     async fn create_tables(&self) {
         let db = self.connect().await;
         celerysalt_migrations::sea_orm::up(&db).await.unwrap();
-        db.execute_unprepared(crate::order::ddl(db.get_database_backend())).await.unwrap();
+        db.execute_unprepared(crate::order::ddl(db.get_database_backend()))
+            .await
+            .unwrap();
         db.close().await.unwrap();
     }
 }
@@ -99,6 +123,8 @@ pub fn postgres_url() -> String {
     let text = std::fs::read_to_string(&file).unwrap_or_default();
     text.lines()
         .find_map(|line| line.strip_prefix(KEY)?.strip_prefix('='))
-        .unwrap_or_else(|| panic!("no PostgreSQL for the tests: run `cargo xtask services up`, or set {KEY}"))
+        .unwrap_or_else(|| {
+            panic!("no PostgreSQL for the tests: run `cargo xtask services up`, or set {KEY}")
+        })
         .to_owned()
 }

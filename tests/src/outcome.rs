@@ -46,7 +46,9 @@ pub fn outbox(db: &DatabaseConnection) -> SharedOutbox {
     if is_sqlite(db) {
         Arc::new(SqlOutbox::sqlite(db.get_sqlite_connection_pool().clone()))
     } else {
-        Arc::new(SqlOutbox::postgres(db.get_postgres_connection_pool().clone()))
+        Arc::new(SqlOutbox::postgres(
+            db.get_postgres_connection_pool().clone(),
+        ))
     }
 }
 
@@ -57,9 +59,17 @@ pub fn later() -> SharedClock {
 
 /// Restarts: recovers what a dead process left and delivers everything; returns what was delivered.
 pub async fn restart(db: &DatabaseConnection) -> Vec<Envelope> {
-    clock::scope(later(), async { celerysalt_sea_orm::recover(db).await.unwrap() }).await;
+    clock::scope(later(), async {
+        celerysalt_sea_orm::recover(db).await.unwrap()
+    })
+    .await;
     let collector = Arc::new(Collector::default());
-    Relay::builder(outbox(db), collector.clone()).clock(later()).build().drain().await.unwrap();
+    Relay::builder(outbox(db), collector.clone())
+        .clock(later())
+        .build()
+        .drain()
+        .await
+        .unwrap();
     collector.events()
 }
 
@@ -97,17 +107,34 @@ fn topic(act: Act) -> &'static str {
 }
 
 async fn assert_rules(db: &DatabaseConnection, act: Act, id: Uuid, committed: bool, label: &str) {
-    let Some(order) = order::Entity::find_by_id(id).one(db).await.unwrap() else { return };
-    assert!(order.on_change_rules.note().is_none(), "{label}: events still travel in the row");
+    let Some(order) = order::Entity::find_by_id(id).one(db).await.unwrap() else {
+        return;
+    };
+    assert!(
+        order.on_change_rules.note().is_none(),
+        "{label}: events still travel in the row"
+    );
     let expected = match (act, committed) {
         (Act::Insert, _) | (Act::Pay, true) => 2,
         (Act::Pay | Act::Delete, _) => 3,
         (Act::AttachAndPay, _) => 0,
     };
-    assert_eq!(order.on_change_rules.len(), expected, "{label}: rules of the row");
+    assert_eq!(
+        order.on_change_rules.len(),
+        expected,
+        "{label}: rules of the row"
+    );
 }
 
 async fn pending_rows(db: &DatabaseConnection) -> i64 {
-    let count = Statement::from_string(db.get_database_backend(), "SELECT COUNT(*) AS n FROM celerysalt_pending");
-    db.query_one_raw(count).await.unwrap().unwrap().try_get("", "n").unwrap()
+    let count = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT COUNT(*) AS n FROM celerysalt_pending",
+    );
+    db.query_one_raw(count)
+        .await
+        .unwrap()
+        .unwrap()
+        .try_get("", "n")
+        .unwrap()
 }

@@ -3,7 +3,10 @@
 use std::str::FromStr;
 
 use celerysalt_sea_orm::FollowSave as _;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, TransactionTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
+    TransactionTrait,
+};
 use uuid::Uuid;
 
 use crate::order;
@@ -35,7 +38,12 @@ pub enum Act {
 }
 
 /// Every path.
-pub const PATHS: [Path; 4] = [Path::Follow, Path::FollowInTransaction, Path::Transaction, Path::Pool];
+pub const PATHS: [Path; 4] = [
+    Path::Follow,
+    Path::FollowInTransaction,
+    Path::Transaction,
+    Path::Pool,
+];
 /// Every act.
 pub const ACTS: [Act; 4] = [Act::Insert, Act::Pay, Act::AttachAndPay, Act::Delete];
 
@@ -58,11 +66,24 @@ pub async fn save(db: &DatabaseConnection, path: Path, act: Act, id: Uuid) -> Re
 }
 
 /// Saves through the `*_and_follow` methods.
-pub async fn follow<C: sea_orm::ConnectionTrait + TransactionTrait>(db: &C, act: Act, id: Uuid) -> Result<(), DbErr> {
+pub async fn follow<C: sea_orm::ConnectionTrait + TransactionTrait>(
+    db: &C,
+    act: Act,
+    id: Uuid,
+) -> Result<(), DbErr> {
     match act {
         Act::Insert => order::pending(id).insert_and_follow(db).await.map(drop),
-        Act::Pay | Act::AttachAndPay => paid(db, act, id).await?.update_and_follow(db).await.map(drop),
-        Act::Delete => loaded(db, id).await?.into_active_model().delete_and_follow(db).await.map(drop),
+        Act::Pay | Act::AttachAndPay => paid(db, act, id)
+            .await?
+            .update_and_follow(db)
+            .await
+            .map(drop),
+        Act::Delete => loaded(db, id)
+            .await?
+            .into_active_model()
+            .delete_and_follow(db)
+            .await
+            .map(drop),
     }
 }
 
@@ -71,7 +92,12 @@ pub async fn plain<C: sea_orm::ConnectionTrait>(db: &C, act: Act, id: Uuid) -> R
     match act {
         Act::Insert => order::pending(id).insert(db).await.map(drop),
         Act::Pay | Act::AttachAndPay => paid(db, act, id).await?.update(db).await.map(drop),
-        Act::Delete => loaded(db, id).await?.into_active_model().delete(db).await.map(drop),
+        Act::Delete => loaded(db, id)
+            .await?
+            .into_active_model()
+            .delete(db)
+            .await
+            .map(drop),
     }
 }
 
@@ -83,10 +109,17 @@ pub async fn prepare(db: &DatabaseConnection, act: Act, id: Uuid) {
         Act::AttachAndPay => order.on_change_rules = Set(Default::default()),
         Act::Pay | Act::Delete => {}
     }
-    order::Entity::insert(order).exec_without_returning(db).await.unwrap();
+    order::Entity::insert(order)
+        .exec_without_returning(db)
+        .await
+        .unwrap();
 }
 
-async fn paid<C: sea_orm::ConnectionTrait>(db: &C, act: Act, id: Uuid) -> Result<order::ActiveModel, DbErr> {
+async fn paid<C: sea_orm::ConnectionTrait>(
+    db: &C,
+    act: Act,
+    id: Uuid,
+) -> Result<order::ActiveModel, DbErr> {
     let mut order = loaded(db, id).await?;
     let attached = (act == Act::AttachAndPay).then(|| {
         order.on_change_rules.push(order::paid_rule());
@@ -111,7 +144,9 @@ macro_rules! by_debug_name {
             type Err = String;
 
             fn from_str(name: &str) -> Result<Self, String> {
-                $all.into_iter().find(|it| format!("{it:?}") == name).ok_or_else(|| format!("no {name}"))
+                $all.into_iter()
+                    .find(|it| format!("{it:?}") == name)
+                    .ok_or_else(|| format!("no {name}"))
             }
         }
     };

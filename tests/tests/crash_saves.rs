@@ -30,9 +30,17 @@ async fn killed_at_every_statement(database: TestDatabase) {
     for path in PATHS {
         for act in ACTS {
             let (kills, lost) = kill_through(&database, path, act).await;
-            println!("{path:?} {act:?}: killed at {kills} boundaries, {lost} of them before the commit");
-            assert!(kills >= 2, "{path:?} {act:?} was killed at {kills} boundaries only");
-            assert!(lost >= 1, "{path:?} {act:?}: no kill came before the commit");
+            println!(
+                "{path:?} {act:?}: killed at {kills} boundaries, {lost} of them before the commit"
+            );
+            assert!(
+                kills >= 2,
+                "{path:?} {act:?} was killed at {kills} boundaries only"
+            );
+            assert!(
+                lost >= 1,
+                "{path:?} {act:?}: no kill came before the commit"
+            );
         }
     }
     database.drop_database().await;
@@ -60,7 +68,14 @@ async fn kill_through(database: &TestDatabase, path: Path, act: Act) -> (u64, u6
 /// Whether the child was killed (else it came to its end).
 async fn run_child(url: &str, path: Path, act: Act, id: Uuid, n: u64) -> bool {
     let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_crash-child"))
-        .args(["save", url, &format!("{path:?}"), &format!("{act:?}"), &id.to_string(), &n.to_string()])
+        .args([
+            "save",
+            url,
+            &format!("{path:?}"),
+            &format!("{act:?}"),
+            &id.to_string(),
+            &n.to_string(),
+        ])
         .stdin(Stdio::null())
         .output()
         .await
@@ -68,7 +83,10 @@ async fn run_child(url: &str, path: Path, act: Act, id: Uuid, n: u64) -> bool {
     match child.status.signal() {
         Some(SIGKILL) => true,
         _ if child.status.success() => false,
-        _ => panic!("{path:?} {act:?} at {n}: {}", String::from_utf8_lossy(&child.stderr)),
+        _ => panic!(
+            "{path:?} {act:?} at {n}: {}",
+            String::from_utf8_lossy(&child.stderr)
+        ),
     }
 }
 
@@ -81,7 +99,10 @@ async fn rolled_back_at_every_statement() {
             for follow in [true, false] {
                 let cuts = roll_back_through(&boundary, &database, act, follow).await;
                 println!("{name} {act:?} follow={follow}: rolled back at {cuts} boundaries");
-                assert!(cuts >= 2, "{name} {act:?} was rolled back at {cuts} boundaries only");
+                assert!(
+                    cuts >= 2,
+                    "{name} {act:?} was rolled back at {cuts} boundaries only"
+                );
             }
             for path in [Path::Follow, Path::Pool] {
                 cancel_through(&boundary, &database, path, act).await;
@@ -92,7 +113,12 @@ async fn rolled_back_at_every_statement() {
 }
 
 /// Inside the caller's transaction: whatever boundary the save got to, a rollback leaves nothing.
-async fn roll_back_through(boundary: &Boundary, database: &TestDatabase, act: Act, follow: bool) -> u64 {
+async fn roll_back_through(
+    boundary: &Boundary,
+    database: &TestDatabase,
+    act: Act,
+    follow: bool,
+) -> u64 {
     let db = database.connect().await;
     for n in 1..MOST_STATEMENTS {
         let id = Uuid::new_v4();
@@ -105,7 +131,10 @@ async fn roll_back_through(boundary: &Boundary, database: &TestDatabase, act: Ac
         };
         txn.rollback().await.unwrap();
         let label = format!("{act:?} follow={follow} rolled back after statement {n}");
-        assert!(!assert_consistent(&db, act, id, &label).await, "{label}: the save is there");
+        assert!(
+            !assert_consistent(&db, act, id, &label).await,
+            "{label}: the save is there"
+        );
         if let Some(result) = saved {
             result.unwrap();
             db.close().await.unwrap();
@@ -126,7 +155,10 @@ async fn cancel_through(boundary: &Boundary, database: &TestDatabase, path: Path
         assert_consistent(&db, act, id, &label).await;
         if let Some(result) = saved {
             result.unwrap();
-            assert!(committed(&db, act, id).await && restart(&db).await.is_empty(), "{label}");
+            assert!(
+                committed(&db, act, id).await && restart(&db).await.is_empty(),
+                "{label}"
+            );
             db.close().await.unwrap();
             return;
         }

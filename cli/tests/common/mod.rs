@@ -59,7 +59,9 @@ impl Done {
     #[allow(dead_code, reason = "not every test file reads lines")]
     pub fn lines(&self) -> Vec<Json> {
         let lines = self.out.lines().map(serde_json::from_str);
-        lines.collect::<Result<_, _>>().unwrap_or_else(|e| panic!("{e}: {self:?}"))
+        lines
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
     /// Bad input: exit code 2, nothing printed, one line that says all of this.

@@ -18,12 +18,21 @@ use order::{OrderPaid, OrderStatus};
 
 #[subscribe("order.paid")]
 async fn send_receipt(paid: OrderPaid) {
-    println!("   -> send_receipt: order {} was paid, amount {}", short(paid.order_id), paid.amount);
+    println!(
+        "   -> send_receipt: order {} was paid, amount {}",
+        short(paid.order_id),
+        paid.amount
+    );
 }
 
 #[subscribe("order.status")]
 async fn show_status(order: OrderStatus) {
-    println!("   -> show_status:  order {} went from {} to {}", short(order.order_id), order.from, order.to);
+    println!(
+        "   -> show_status:  order {} went from {} to {}",
+        short(order.order_id),
+        order.from,
+        order.to
+    );
 }
 
 #[tokio::main]
@@ -37,22 +46,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("2. A pending order with two JSON rules: one fires once, one stays.");
     let rules = Rules::from_json(include_str!("../rules.json"));
     let amount = "1234567890.123456789012345678".parse()?;
-    let id = order::pending(amount, rules).insert_and_follow(&db).await?.id;
+    let id = order::pending(amount, rules)
+        .insert_and_follow(&db)
+        .await?
+        .id;
     println!("   order {}: {}", short(id), rules_left(&db, id).await?);
 
     println!("3. It is paid, but the transaction is rolled back.");
     let txn = db.begin().await?;
-    order::with_status(&txn, id, "paid").await?.update_and_follow(&txn).await?;
+    order::with_status(&txn, id, "paid")
+        .await?
+        .update_and_follow(&txn)
+        .await?;
     txn.rollback().await?;
     deliver(&relay).await?;
 
     println!("4. It is paid, and committed.");
-    order::with_status(&db, id, "paid").await?.update_and_follow(&db).await?;
+    order::with_status(&db, id, "paid")
+        .await?
+        .update_and_follow(&db)
+        .await?;
     deliver(&relay).await?;
     println!("   order {}: {}", short(id), rules_left(&db, id).await?);
 
     println!("5. It is shipped, and the process stops before anybody delivers the event.");
-    order::with_status(&db, id, "shipped").await?.update_and_follow(&db).await?;
+    order::with_status(&db, id, "shipped")
+        .await?
+        .update_and_follow(&db)
+        .await?;
     println!("   Run this again: the event is in {}.", store::FILE);
     Ok(())
 }
@@ -65,7 +86,11 @@ async fn deliver(relay: &Relay) -> Result<(), Box<dyn Error>> {
 
 async fn rules_left(db: &DatabaseConnection, id: Uuid) -> Result<String, sea_orm::DbErr> {
     let order = order::load(db, id).await?;
-    Ok(format!("{}, {} rule(s)", order.status, order.on_change_rules.len()))
+    Ok(format!(
+        "{}, {} rule(s)",
+        order.status,
+        order.on_change_rules.len()
+    ))
 }
 
 /// Enough of an id to recognise it.

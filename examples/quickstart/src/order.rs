@@ -57,7 +57,11 @@ pub async fn load(db: &impl ConnectionTrait, id: Uuid) -> Result<Model, DbErr> {
 }
 
 /// The order with another status, ready to be saved.
-pub async fn with_status(db: &impl ConnectionTrait, id: Uuid, status: &str) -> Result<ActiveModel, DbErr> {
+pub async fn with_status(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    status: &str,
+) -> Result<ActiveModel, DbErr> {
     let mut order: ActiveModel = load(db, id).await?.into();
     order.status = Set(status.to_owned());
     Ok(order)

@@ -9,12 +9,19 @@ use uuid::Uuid;
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let boundary = boundary::install();
-    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match args
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["save", url, path, act, id, n] => {
             let db = databases::connect(url).await;
             let id: Uuid = id.parse().unwrap();
             boundary.kill_after(n.parse().unwrap());
-            save::save(&db, path.parse().unwrap(), act.parse().unwrap(), id).await.unwrap();
+            save::save(&db, path.parse().unwrap(), act.parse().unwrap(), id)
+                .await
+                .unwrap();
         }
         other => panic!("unknown arguments {other:?}"),
     }
