@@ -60,7 +60,7 @@ fn value(text: &Text, def: &FieldDef, token: Option<Box<RawValue>>) -> Result<Va
             read_literal(&json, &def.ty).map_err(|source| InputError::BadValue {
                 file,
                 field,
-                source,
+                source: Box::new(source),
             })
         }
     }
