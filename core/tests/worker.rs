@@ -431,7 +431,7 @@ async fn handlers_carry_the_chain_on() {
     let bus = bus([chain]).await;
     let first = bus.publish(&paid(1)).await.unwrap();
     bus.run_until_idle().await;
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     assert_eq!(seen[0], Chain::default());
     assert_eq!(seen[1].causation_id, Some(first));
     assert_eq!(seen[2].causation_id, Some(bus.envelopes()[1].id));

@@ -501,6 +501,39 @@ async fn dropping_a_handler_in_the_middle_runs_no_more_of_it() {
     assert_eq!(bench.stats().dead, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_workers_on_several_threads_handle_everything_once() {
+    const EVENTS: u64 = 2000;
+    let bench = Bench::new().await;
+    let (log, done) = (Log::default(), Arc::new(Semaphore::new(0)));
+    let handler = {
+        let (log, done) = (log.clone(), Arc::clone(&done));
+        def("h", move |cx| {
+            let (log, done) = (log.clone(), Arc::clone(&done));
+            async move {
+                tokio::task::yield_now().await;
+                log.write(format!(
+                    "{:05}",
+                    cx.envelope.payload["order_id"].as_u64().unwrap()
+                ));
+                done.add_permits(1);
+                Ok(Value::Null)
+            }
+        })
+    };
+    let workers = [0, 1].map(|_| start(bench.builder([handler.clone()]).concurrency(8)));
+    bench.publish(0..EVENTS).await;
+    done.acquire_many(EVENTS as u32).await.unwrap().forget();
+    for worker in workers {
+        worker.stop().await;
+    }
+    let mut lines = log.take();
+    lines.sort();
+    let expected: Vec<_> = (0..EVENTS).map(|order| format!("{order:05}")).collect();
+    assert_eq!(lines, expected);
+    assert_eq!(bench.stats(), QueueStats::default());
+}
+
 /// Lets other tasks run until the condition holds.
 async fn until(mut condition: impl FnMut() -> bool) {
     for _ in 0..10_000 {
