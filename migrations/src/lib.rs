@@ -1,1 +1,107 @@
-//! Placeholder.
+//! CelerySalt's tables, one set of SQL per dialect.
+//!
+//! Every statement may run again on a database that already has it, so applying twice is harmless and a
+//! newer version of this crate brings an older database up to date.
+//!
+//! | you migrate with | call |
+//! |---|---|
+//! | plain SQL, psql, Diesel's `batch_execute` | [`up_sql`], or the files of [`migrations`] one by one |
+//! | sqlx | `celerysalt_migrations::sqlx::migrator(dialect).run(&pool)` (feature `sqlx`) |
+//! | SeaORM | `celerysalt_migrations::sea_orm::up(manager.get_connection())` in your `MigrationTrait::up` (feature `sea-orm`) |
+//!
+//! ```
+//! use celerysalt_migrations::{Dialect, up_sql};
+//!
+//! assert!(up_sql(Dialect::Postgres).contains("celerysalt_outbox"));
+//! ```
+
+#[cfg(feature = "sea-orm")]
+pub mod sea_orm;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
+
+/// A database's kind of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// PostgreSQL 12 and newer.
+    Postgres,
+    /// SQLite 3.35 and newer.
+    Sqlite,
+}
+
+/// One step of the tables' history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// Its place in the history: 1, 2, …
+    pub version: i64,
+    /// What it is about.
+    pub name: &'static str,
+    /// The statements that make the step; may be run again without harm.
+    pub up: &'static str,
+    /// The statements that take it back, with all data; may be run again without harm.
+    pub down: &'static str,
+}
+
+/// All migrations of a dialect, oldest first.
+pub fn migrations(dialect: Dialect) -> &'static [Migration] {
+    match dialect {
+        Dialect::Postgres => POSTGRES,
+        Dialect::Sqlite => SQLITE,
+    }
+}
+
+/// All migrations as one script.
+pub fn up_sql(dialect: Dialect) -> String {
+    join(migrations(dialect).iter().map(|m| m.up))
+}
+
+/// One script that takes all migrations back, newest first. It deletes the tables with their data.
+pub fn down_sql(dialect: Dialect) -> String {
+    join(migrations(dialect).iter().rev().map(|m| m.down))
+}
+
+fn join<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+macro_rules! migration {
+    ($dialect:literal, $version:literal, $file:literal, $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            up: include_str!(concat!("../sql/", $dialect, "/", $file, ".up.sql")),
+            down: include_str!(concat!("../sql/", $dialect, "/", $file, ".down.sql")),
+        }
+    };
+}
+
+static POSTGRES: &[Migration] = &[migration!("postgres", 1, "0001_outbox", "outbox")];
+static SQLITE: &[Migration] = &[migration!("sqlite", 1, "0001_outbox", "outbox")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_count_up_alike_in_every_dialect() {
+        let of = |dialect| -> Vec<_> {
+            migrations(dialect)
+                .iter()
+                .map(|m| (m.version, m.name))
+                .collect()
+        };
+        assert_eq!(of(Dialect::Postgres), of(Dialect::Sqlite));
+        for (expected, (version, _)) in (1..).zip(of(Dialect::Postgres)) {
+            assert_eq!(version, expected);
+        }
+    }
+
+    #[test]
+    fn a_script_has_every_step_in_order() {
+        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+            assert!(up_sql(dialect).starts_with(migrations(dialect)[0].up));
+            assert!(down_sql(dialect).ends_with(migrations(dialect)[0].down));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+DROP TABLE IF EXISTS celerysalt_pending;
+DROP TABLE IF EXISTS celerysalt_dead_letters;
+DROP TABLE IF EXISTS celerysalt_outbox;
+DROP FUNCTION IF EXISTS celerysalt_outbox_notify();
