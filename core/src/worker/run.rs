@@ -135,17 +135,20 @@ impl Shift<'_> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), BrokerError> {
         let mut shutdown = std::pin::pin!(shutdown);
+        let limits = &self.worker.limits;
         loop {
-            self.start_waiting();
             let taken = self.room.len() + self.tasks.len();
+            let place = self.tasks.len() < limits.concurrency;
+            // Takes what is there before it starts anything, so that the most urgent of it goes first.
             tokio::select! {
                 biased;
                 () = &mut shutdown => return Ok(()),
-                () = self.tasks.one_ended(), if self.tasks.len() > 0 => {}
-                delivery = deliveries.next(), if taken < self.worker.limits.prefetch => match delivery {
+                delivery = deliveries.next(), if taken < limits.prefetch => match delivery {
                     Some(delivery) => self.admit(delivery?),
                     None => return Ok(()),
                 },
+                () = std::future::ready(()), if place && self.room.len() > 0 => self.start_next(),
+                () = self.tasks.one_ended(), if self.tasks.len() > 0 => {}
             }
         }
     }
@@ -164,11 +167,8 @@ impl Shift<'_> {
         self.room.push(priority.unwrap_or(0), delivery);
     }
 
-    fn start_waiting(&mut self) {
-        while self.tasks.len() < self.worker.limits.concurrency {
-            let Some(delivery) = self.room.pop() else {
-                return;
-            };
+    fn start_next(&mut self) {
+        if let Some(delivery) = self.room.pop() {
             let service = Arc::clone(&self.worker.service);
             let handling = Handling::new(service, delivery, self.worker.limits.crash_limit);
             self.tasks.start(handling.run(self.stop.subscribe()));
