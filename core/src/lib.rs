@@ -10,10 +10,13 @@ pub mod event;
 pub mod handler;
 pub mod model;
 pub mod outbox;
+pub mod publisher;
+pub mod rpc;
 pub mod rules;
 pub mod testing;
 pub mod topic;
 pub mod value;
+pub mod worker;
 
 #[doc(hidden)]
 pub mod __private {
