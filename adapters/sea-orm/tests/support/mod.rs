@@ -1,5 +1,5 @@
 //! What the tests share: two databases, two models, four ways to save.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)]
 
 pub mod models;
 pub mod paths;

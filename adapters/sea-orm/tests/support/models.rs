@@ -186,7 +186,7 @@ pub fn tables(backend: DbBackend) -> &'static [&'static str] {
         ],
         _ => &[
             "CREATE TABLE orders (id integer PRIMARY KEY AUTOINCREMENT, number text NOT NULL UNIQUE,
-             state text NOT NULL, amount decimal(30, 10) NOT NULL, remark text,
+             state text NOT NULL, amount real NOT NULL, remark text,
              on_change_rules text NOT NULL DEFAULT '[]')",
             "CREATE TABLE tickets (key blob PRIMARY KEY, state text NOT NULL, saves integer NOT NULL,
              rules text NOT NULL DEFAULT '[]')",
