@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::Rules;
+use super::compile::CompiledRules;
 use super::error::RuleErrors;
+use super::fire::{Firing, Misfire, Origin};
 use crate::catalog::EventSchemas;
 use crate::chain::Chain;
 use crate::event::Envelope;
@@ -71,15 +73,77 @@ pub enum EvaluateError {
     },
 }
 
-/// Evaluates all rules on one change.
+/// Evaluates all rules on one change: the row's, those declared in the model's code, and the others.
+///
+/// A rule that is broken is skipped, reported by `tracing` and the counter `celerysalt_rules_broken_total`, and
+/// stays in the row. Nothing else is touched: the same inputs give the same result, the random part of the
+/// events' ids aside.
 ///
 /// # Errors
 /// [`EvaluateError::ChainTooDeep`] when a rule would fire in a chain that is too deep.
 pub fn evaluate(
-    _model: &ModelDef,
-    _change: &Change<'_>,
-    _rules: &RuleSets<'_>,
-    _env: &Env<'_>,
+    model: &ModelDef,
+    change: &Change<'_>,
+    rules: &RuleSets<'_>,
+    env: &Env<'_>,
 ) -> Result<Evaluation, EvaluateError> {
-    Ok(Evaluation::default())
+    let firing = Firing::new(model, change, env);
+    let mut evaluation = Evaluation::default();
+    for (origin, rules) in rules.all(model) {
+        if !rules.is_empty() {
+            evaluation.add(&firing, origin, &rules.compiled(model))?;
+        }
+    }
+    for broken in &evaluation.broken {
+        broken.report(model);
+    }
+    Ok(evaluation)
+}
+
+impl<'a> RuleSets<'a> {
+    /// The lists in the order of their events.
+    pub(super) fn all(&self, model: &'a ModelDef) -> impl Iterator<Item = (Origin, &'a Rules)> {
+        let standing = std::iter::once(model.rules()).chain(self.others.iter().copied());
+        std::iter::once((Origin::Row, self.row))
+            .chain(standing.map(|rules| (Origin::Standing, rules)))
+    }
+}
+
+impl Evaluation {
+    fn add(
+        &mut self,
+        firing: &Firing<'_>,
+        origin: Origin,
+        rules: &CompiledRules,
+    ) -> Result<(), EvaluateError> {
+        self.broken.extend(rules.broken().cloned());
+        for (_, compiled) in rules.matching(firing.change, firing.env.now) {
+            let rule = &compiled.rule;
+            match firing.fire(compiled, origin) {
+                Ok(event) => {
+                    self.events.push(event);
+                    if origin == Origin::Row && !rule.persist {
+                        self.spent.push(rule.id.clone());
+                    }
+                }
+                Err(Misfire::AlreadyFired) => {}
+                Err(Misfire::Broken(errors)) => self.broken.push(BrokenRule {
+                    id: Some(rule.id.clone()),
+                    errors,
+                }),
+                Err(Misfire::TooDeep(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl BrokenRule {
+    fn report(&self, model: &ModelDef) {
+        let model = model.name().to_owned();
+        for error in &self.errors {
+            tracing::warn!(%model, %error, "a broken rule was skipped");
+        }
+        metrics::counter!("celerysalt_rules_broken_total", "model" => model).increment(1);
+    }
 }

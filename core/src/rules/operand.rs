@@ -79,11 +79,6 @@ impl Operand {
             Self::List(items) => Json::Array(items.iter().map(Self::to_value).collect()),
         }
     }
-
-    /// Whether it is the literal null.
-    pub(super) fn is_null(&self) -> bool {
-        matches!(self, Self::Literal(Json::Null))
-    }
 }
 
 /// An object of the one key `field`, `old` or `literal` would be read back as something else.
