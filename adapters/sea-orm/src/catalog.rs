@@ -1,20 +1,30 @@
 //! The events of the program, for checks and evaluation.
 
-use celerysalt::catalog::{EventInfo, EventSchemas};
+use std::sync::Once;
 
+use celerysalt::catalog::{Catalog, EventInfo, EventSchemas};
+
+/// The link-time catalog. One that contradicts itself knows no events: rules cannot be attached then, and
+/// those that are stored wait.
 pub(crate) fn schemas() -> &'static dyn EventSchemas {
-    &None0
-}
-struct None0;
-impl EventSchemas for None0 {
-    fn resolve(&self, event_class: &str) -> Option<EventInfo> {
-        Some(EventInfo {
-            topic: event_class.into(),
-            version: None,
-            schema: None,
-        })
+    static TOLD: Once = Once::new();
+    match Catalog::global() {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            TOLD.call_once(|| tracing::error!(%error, "the catalog of events cannot be used"));
+            &NoEvents
+        }
     }
-    fn similar(&self, _: &str) -> Vec<String> {
-        vec![]
+}
+
+struct NoEvents;
+
+impl EventSchemas for NoEvents {
+    fn resolve(&self, _event_class: &str) -> Option<EventInfo> {
+        None
+    }
+
+    fn similar(&self, _event_class: &str) -> Vec<String> {
+        Vec::new()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use celerysalt::rules::Rules as CoreRules;
+use celerysalt::rules::{Rule, Rules as CoreRules};
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr};
 use sea_orm::{
     ActiveValue, ColIdx, IntoActiveValue, QueryResult, TryGetError, TryGetable, TryGetableFromJson,
@@ -62,6 +62,18 @@ impl From<CoreRules> for Rules {
             rules,
             passing: None,
         }
+    }
+}
+
+impl From<Vec<Rule>> for Rules {
+    fn from(rules: Vec<Rule>) -> Self {
+        CoreRules::from(rules).into()
+    }
+}
+
+impl FromIterator<Rule> for Rules {
+    fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
+        CoreRules::from_iter(rules).into()
     }
 }
 

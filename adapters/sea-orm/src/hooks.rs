@@ -13,7 +13,7 @@ use sea_orm::{
 use crate::column::Rules;
 use crate::entity::Follow;
 use crate::passing::Passing;
-use crate::{plan, pool, transaction};
+use crate::{attach, plan, pool, transaction};
 
 type Entity<A> = <A as ActiveModelTrait>::Entity;
 type Model<A> = <Entity<A> as EntityTrait>::Model;
@@ -121,9 +121,13 @@ where
     Ok(model)
 }
 
+/// Checks the rules of a new row. A note that came with rules copied from another row is not this row's.
 pub(crate) fn check_attached<E: Follow>(model: &mut E::ActiveModel) -> Result<(), DbErr> {
-    match plan::callers_rules::<E>(model) {
-        Some(rules) => plan::check::<E>(&rules),
+    match rules_in::<E>(model) {
+        Some(rules) => {
+            rules.set_note(None);
+            attach::check::<E>(rules)
+        }
         None => Ok(()),
     }
 }

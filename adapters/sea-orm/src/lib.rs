@@ -1,4 +1,5 @@
 //! CelerySalt for SeaORM 2 models.
+mod attach;
 mod catalog;
 mod column;
 mod convert;
@@ -16,6 +17,7 @@ mod row;
 mod tables;
 mod transaction;
 
+pub use attach::check_code_rules;
 pub use celerysalt_macros::FollowActions;
 pub use column::Rules;
 pub use entity::{Follow, Followed};

@@ -3,16 +3,16 @@
 use celerysalt::chain::Chain;
 use celerysalt::event::Envelope;
 use celerysalt::model::{Change, Operation, Row};
-use celerysalt::rules::{self, Env, RuleSets, Rules as CoreRules};
+use celerysalt::rules::{self, BrokenRule, Env, Rule, RuleSets, Rules as CoreRules};
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue, DbErr};
 use uuid::Uuid;
 
-use crate::catalog;
 use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
 use crate::note::{Left, Note};
+use crate::{attach, catalog};
 
 /// What comes with a save.
 #[derive(Debug, Default)]
@@ -51,25 +51,15 @@ impl Moment {
 pub(crate) fn callers_rules<E: Follow>(model: &mut E::ActiveModel) -> Option<CoreRules> {
     match E::active_rules_mut(model) {
         ActiveValue::Set(rules) => Some((**rules).clone()),
-        ActiveValue::Unchanged(rules) if rules.is_edited() => Some((**rules).clone()),
+        ActiveValue::Unchanged(rules) if rules.is_modified() => Some((**rules).clone()),
         _ => None,
     }
 }
 
-/// Checks rules that a save attaches.
-pub(crate) fn check<E: Follow>(rules: &CoreRules) -> Result<(), DbErr> {
-    let checked = rules::check(&E::followed().def, catalog::schemas(), rules);
-    checked.map_err(|errors| {
-        DbErr::from(FollowError::Rules {
-            model: E::NAME,
-            errors,
-        })
-    })
-}
-
 /// Whether a rule of a row, or of the code, looks at an operation.
 pub(crate) fn follows<E: Follow>(rules: &CoreRules, operation: Operation) -> bool {
-    rules.follows(operation) || E::followed().def.rules().follows(operation)
+    let looks = |rule: &Rule| rule.enabled && rule.on.contains(&operation);
+    rules.iter().any(looks) || E::followed().def.rules().iter().any(looks)
 }
 
 /// Plans an update of a row that is locked, or will be guarded.
@@ -80,12 +70,9 @@ pub(crate) fn update<E: Follow>(
 ) -> Result<Plan, DbErr> {
     let stored: &CoreRules = E::rules(old);
     let callers = callers_rules::<E>(model);
-    if let Some(callers) = &callers {
-        check::<E>(callers)?;
-    }
     let followed = E::followed();
     let mut rules = match &callers {
-        Some(callers) => CoreRules::merge(stored, callers),
+        Some(callers) => attach::merged::<E>(stored, callers)?,
         None => stored.clone(),
     };
     let note = Note::of(stored);
@@ -222,6 +209,7 @@ fn fire<E: Follow>(
             error,
         })
     })?;
+    report::<E>(change, &evaluation.broken);
     for spent in &evaluation.spent {
         rules.remove(spent);
     }
@@ -229,7 +217,19 @@ fn fire<E: Follow>(
     Ok(())
 }
 
-/// Whether the column would hold something else. Compared as text: what was loaded counts as it stands.
+/// Broken rules stop nobody and stay in the row; somebody should look at them.
+fn report<E: Follow>(change: &Change<'_>, broken: &[BrokenRule]) {
+    for rule in broken {
+        let id = rule.id.as_deref().unwrap_or("without id");
+        tracing::warn!(
+            model = E::NAME, row = change.aggregate, rule = id, errors = %rule.errors,
+            "a broken rule was skipped"
+        );
+        metrics::counter!("celerysalt_broken_rules_total", "model" => E::NAME).increment(1);
+    }
+}
+
+/// Whether the column would hold something else.
 fn differs(rules: &CoreRules, stored: &CoreRules) -> bool {
-    rules.to_json() != stored.to_json()
+    rules.is_modified() || rules.note() != stored.note()
 }

@@ -12,7 +12,7 @@ const PENDING: &str = "celerysalt_pending";
 /// A save without a transaction that fires: written before the row is touched, so that somebody looks after
 /// the row when its saver dies.
 #[derive(Debug, Clone)]
-pub struct Intent {
+pub(crate) struct Intent {
     pub(crate) id: Uuid,
     pub(crate) model: String,
     pub(crate) row_key: Option<serde_json::Value>,

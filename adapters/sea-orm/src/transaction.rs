@@ -4,7 +4,6 @@
 use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryTrait};
 
-use crate::column::Rules;
 use crate::entity::Follow;
 use crate::key::Key;
 use crate::plan::{self, Moment, Plan};
@@ -25,16 +24,13 @@ pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
     }
 }
 
-/// Puts the planned rules into the model, so that its own statement writes them.
+/// Puts the planned rules into the model, so that its own statement writes them; rules that the caller set
+/// and that change nothing are not written.
 pub(crate) fn write_rules<E: Follow>(model: &mut E::ActiveModel, plan: &mut Plan) {
-    let passing = match E::active_rules_mut(model) {
-        ActiveValue::Set(rules) | ActiveValue::Unchanged(rules) => rules.passing().cloned(),
-        ActiveValue::NotSet => None,
-    };
-    if let Some(rules) = plan.rules.take() {
-        let mut column = Rules::from(rules);
-        column.pass(passing);
-        *E::active_rules_mut(model) = ActiveValue::Set(column);
+    let column = E::active_rules_mut(model);
+    match plan.rules.take() {
+        Some(rules) => *column = ActiveValue::Set(rules.into()),
+        None => crate::__private::settle(column),
     }
 }
 
@@ -82,7 +78,7 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
     keep(db, &plan, &moment).await?;
     if let Some(rules) = plan.rules {
         write_spent::<E, C>(db, &model, &rules).await?;
-        *E::rules_mut(&mut model) = celerysalt::rules::Rules::loaded(&rules.to_json()).into();
+        *E::rules_mut(&mut model) = rules.rebased().into();
     }
     Ok(model)
 }

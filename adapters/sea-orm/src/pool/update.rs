@@ -1,6 +1,7 @@
 //! An update without a transaction.
 
 use celerysalt::event::Envelope;
+use celerysalt::model::Operation;
 use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ActiveValue, ConnectionTrait, DbErr, QueryTrait};
 use uuid::Uuid;
@@ -57,7 +58,8 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
                 continue;
             }
             let plan = plan::update::<E>(&old, &mut model, &self.moment)?;
-            if plan.is_empty() && !has_rules::<E>(&old) {
+            if plan.is_empty() && !plan::follows::<E>(E::rules(&old), Operation::Update) {
+                crate::__private::settle(E::active_rules_mut(&mut model));
                 return Ok(model);
             }
             if self.write(&mut model, &old, &seen, plan).await? {
@@ -140,10 +142,6 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
             mover::report::<E>(id, &error);
         }
     }
-}
-
-fn has_rules<E: Follow>(old: &E::Model) -> bool {
-    !E::rules(old).is_empty() || !E::followed().def.rules().is_empty()
 }
 
 /// Leaves SeaORM nothing to write.

@@ -1,0 +1,189 @@
+//! What the tests share: two databases, two models, four ways to save.
+#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)]
+
+pub mod models;
+pub mod paths;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+pub use models::{line, order, ticket};
+pub use paths::{PATHS, Path};
+
+/// A fresh migrated database, gone with the test.
+pub struct TestDb {
+    pub db: DatabaseConnection,
+    kind: Kind,
+}
+
+enum Kind {
+    Sqlite(tempfile::TempDir),
+    Postgres(String),
+}
+
+impl TestDb {
+    pub async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = ConnectOptions::new(format!(
+            "sqlite://{}?mode=rwc",
+            dir.path().join("test.db").display()
+        ));
+        options
+            .max_connections(20)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .busy_timeout(Duration::from_secs(30))
+                    .pragma("journal_mode", "WAL")
+                    .pragma("synchronous", "OFF")
+            });
+        let db = Database::connect(options).await.unwrap();
+        Self::migrated(db, Kind::Sqlite(dir)).await
+    }
+
+    pub async fn postgres() -> Self {
+        let schema = format!("follow_{}", Uuid::new_v4().simple());
+        let mut options = ConnectOptions::new(postgres_url());
+        options.max_connections(20).sqlx_logging(false);
+        options.set_schema_search_path(schema.clone());
+        let db = Database::connect(options).await.unwrap();
+        db.execute_unprepared(&format!("CREATE SCHEMA {schema}"))
+            .await
+            .unwrap();
+        Self::migrated(db, Kind::Postgres(schema)).await
+    }
+
+    async fn migrated(db: DatabaseConnection, kind: Kind) -> Self {
+        celerysalt_migrations::sea_orm::up(&db).await.unwrap();
+        for sql in models::tables(db.get_database_backend()) {
+            db.execute_unprepared(sql).await.unwrap();
+        }
+        Self { db, kind }
+    }
+
+    /// A second pool on the same database, as another process has it.
+    pub async fn another(&self) -> DatabaseConnection {
+        let mut options = match &self.kind {
+            Kind::Sqlite(dir) => {
+                ConnectOptions::new(format!("sqlite://{}", dir.path().join("test.db").display()))
+            }
+            Kind::Postgres(schema) => {
+                let mut options = ConnectOptions::new(postgres_url());
+                options.set_schema_search_path(schema.clone());
+                options
+            }
+        };
+        options.sqlx_logging(false).max_connections(4);
+        Database::connect(options).await.unwrap()
+    }
+
+    pub async fn end(self) {
+        if let Kind::Postgres(schema) = &self.kind {
+            let drop = format!("DROP SCHEMA {schema} CASCADE");
+            self.db.execute_unprepared(&drop).await.unwrap();
+        }
+        self.db.close().await.unwrap();
+    }
+}
+
+fn postgres_url() -> String {
+    const NAME: &str = "CELERYSALT_TEST_POSTGRES_URL";
+    if let Ok(url) = std::env::var(NAME) {
+        return url;
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/services/env");
+    let services = std::fs::read_to_string(file).unwrap_or_default();
+    let line = services
+        .lines()
+        .find_map(|line| line.strip_prefix(NAME)?.strip_prefix('='));
+    line.unwrap_or_else(|| panic!("no PostgreSQL: set {NAME}, or run `cargo xtask services up`"))
+        .trim_matches('"')
+        .to_owned()
+}
+
+/// An event in the outbox.
+#[derive(Debug, Clone)]
+pub struct Fired {
+    pub id: String,
+    pub topic: String,
+    pub payload: serde_json::Value,
+    pub meta: serde_json::Value,
+    pub aggregate: Option<String>,
+}
+
+/// The outbox, in order.
+pub async fn outbox<C: ConnectionTrait>(db: &C) -> Vec<Fired> {
+    let sql = "SELECT CAST(id AS text) AS id, topic, payload, meta, aggregate FROM celerysalt_outbox ORDER BY seq";
+    let rows = db
+        .query_all_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await
+        .unwrap();
+    let read = |row: &sea_orm::QueryResult| Fired {
+        id: row.try_get("", "id").unwrap(),
+        topic: row.try_get("", "topic").unwrap(),
+        payload: row.try_get("", "payload").unwrap(),
+        meta: row.try_get("", "meta").unwrap(),
+        aggregate: row.try_get("", "aggregate").unwrap(),
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The topics in the outbox, in order.
+pub async fn topics<C: ConnectionTrait>(db: &C) -> Vec<String> {
+    outbox(db).await.into_iter().map(|fired| fired.topic).collect()
+}
+
+pub async fn count<C: ConnectionTrait>(db: &C, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) AS n FROM {table}");
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get("", "n").unwrap()
+}
+
+/// The rules column of an order as it stands in the database.
+pub async fn stored_rules<C: ConnectionTrait>(db: &C, order: i32) -> String {
+    let sql = format!("SELECT CAST(on_change_rules AS text) AS r FROM orders WHERE id = {order}");
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get("", "r").unwrap()
+}
+
+pub fn is_postgres<C: ConnectionTrait>(db: &C) -> bool {
+    db.get_database_backend() == DbBackend::Postgres
+}
+
+/// Runs each test on both databases.
+#[macro_export]
+macro_rules! on_both {
+    ($($(#[$attr:meta])* async fn $name:ident($db:ident: &TestDb) $body:block)+) => {
+        $(
+            $(#[$attr])*
+            async fn $name($db: &support::TestDb) $body
+        )+
+
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    let test = super::support::TestDb::sqlite().await;
+                    super::$name(&test).await;
+                    test.end().await;
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    let test = super::support::TestDb::postgres().await;
+                    super::$name(&test).await;
+                    test.end().await;
+                }
+            )+
+        }
+    };
+}
