@@ -2,17 +2,14 @@
 //! the events of committed saves; a save that is rolled back at any boundary leaves none.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
-
 use celerysalt_tests::boundary::{self, Boundary};
+use celerysalt_tests::child;
 use celerysalt_tests::databases::{self, TestDatabase};
 use celerysalt_tests::outcome::{assert_consistent, committed, restart};
 use celerysalt_tests::save::{self, ACTS, Act, PATHS, Path};
 use sea_orm::TransactionTrait;
 use uuid::Uuid;
 
-const SIGKILL: i32 = 9;
 /// No save of these sends more statements; a save that never ends would.
 const MOST_STATEMENTS: u64 = 60;
 
@@ -65,29 +62,10 @@ async fn kill_through(database: &TestDatabase, path: Path, act: Act) -> (u64, u6
     panic!("{path:?} {act:?} sent {MOST_STATEMENTS} statements and more");
 }
 
-/// Whether the child was killed (else it came to its end).
 async fn run_child(url: &str, path: Path, act: Act, id: Uuid, n: u64) -> bool {
-    let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_crash-child"))
-        .args([
-            "save",
-            url,
-            &format!("{path:?}"),
-            &format!("{act:?}"),
-            &id.to_string(),
-            &n.to_string(),
-        ])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
-    match child.status.signal() {
-        Some(SIGKILL) => true,
-        _ if child.status.success() => false,
-        _ => panic!(
-            "{path:?} {act:?} at {n}: {}",
-            String::from_utf8_lossy(&child.stderr)
-        ),
-    }
+    let (path, act) = (format!("{path:?}"), format!("{act:?}"));
+    let (id, n) = (id.to_string(), n.to_string());
+    child::run(env!("CARGO_BIN_EXE_crash-child"), &["save", url, &path, &act, &id, &n]).await
 }
 
 /// One test, since the statement counter is the process's own.

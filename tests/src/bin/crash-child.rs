@@ -1,10 +1,14 @@
 //! The process that the crash tests kill: does one save, or relays, and dies at a statement boundary.
 #![allow(clippy::unwrap_used, clippy::panic)] // test support
 
-use celerysalt_tests::{boundary, databases, save};
+use std::sync::Arc;
+
+use celerysalt::clock::SystemClock;
+use celerysalt_tests::{boundary, databases, relaying, save};
 use uuid::Uuid;
 
-/// `crash-child save URL PATH ACT ID N`: saves, SIGKILLed right after statement N; exits 0 when it got to the end.
+/// `save URL PATH ACT ID N` saves, `relay URL JOURNAL N` delivers what is due; SIGKILLed right after statement N.
+/// Exits 0 when it got to the end before.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -22,6 +26,11 @@ async fn main() {
             save::save(&db, path.parse().unwrap(), act.parse().unwrap(), id)
                 .await
                 .unwrap();
+        }
+        ["relay", url, journal, n] => {
+            let db = databases::connect(url).await;
+            boundary.kill_after(n.parse().unwrap());
+            relaying::drain_into(&db, journal.into(), Arc::new(SystemClock)).await;
         }
         other => panic!("unknown arguments {other:?}"),
     }
