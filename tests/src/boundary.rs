@@ -1,13 +1,15 @@
-//! Statement boundaries: counts the SQL statements that a process has executed and acts at one of them.
+//! Statement boundaries: counts the SQL statements that were executed and acts at one of them.
 //!
-//! sqlx reports every statement that it has executed as a `tracing` event of target `sqlx::query`; that is
-//! the boundary between this statement and the next. `COMMIT` is not reported, so a kill after the last
-//! statement of a transaction falls before its commit.
+//! A process that is to be killed counts what sqlx reports: a `tracing` event of target `sqlx::query` for every
+//! statement executed. (On SQLite the report comes from sqlx's own thread.) A future that is to be cut counts
+//! what SeaORM reports, inside the future itself, and unwinds from there: the save ends at that boundary.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Notify;
+use futures::FutureExt;
+use sea_orm::DatabaseConnection;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -20,13 +22,20 @@ pub fn install() -> Arc<Boundary> {
     boundary
 }
 
-/// Counts executed statements; at the armed one it kills the process or wakes a waiter.
+/// Counts the statements that go through a pool. Call before the pool is shared.
+pub fn watch(db: &mut DatabaseConnection) -> Arc<Boundary> {
+    let boundary = Arc::new(Boundary::default());
+    let counter = boundary.clone();
+    db.set_metric_callback(move |_| counter.statement_executed());
+    boundary
+}
+
+/// Counts executed statements; at the armed one it kills the process or cuts the future.
 #[derive(Default)]
 pub struct Boundary {
     executed: AtomicU64,
     kill_at: AtomicU64,
-    wake_at: AtomicU64,
-    woken: Notify,
+    cut_at: AtomicU64,
 }
 
 impl Boundary {
@@ -34,12 +43,7 @@ impl Boundary {
     pub fn reset(&self) {
         self.executed.store(0, Ordering::SeqCst);
         self.kill_at.store(0, Ordering::SeqCst);
-        self.wake_at.store(0, Ordering::SeqCst);
-    }
-
-    /// Statements executed since the last reset.
-    pub fn executed(&self) -> u64 {
-        self.executed.load(Ordering::SeqCst)
+        self.cut_at.store(0, Ordering::SeqCst);
     }
 
     /// SIGKILLs this process right after statement number `n` (from 1) from now.
@@ -48,17 +52,17 @@ impl Boundary {
         self.kill_at.store(n, Ordering::SeqCst);
     }
 
-    /// Runs a future up to statement number `n` and drops it there; `None` when it was dropped.
+    /// Runs a future up to statement number `n` and unwinds it there; `None` when it was cut.
     pub async fn cut_after<F: Future>(&self, n: u64, future: F) -> Option<F::Output> {
         self.reset();
-        self.wake_at.store(n, Ordering::SeqCst);
-        let cut = tokio::select! {
-            biased;
-            () = self.woken.notified() => None,
-            output = future => Some(output),
-        };
+        self.cut_at.store(n, Ordering::SeqCst);
+        let outcome = AssertUnwindSafe(future).catch_unwind().await;
         self.reset();
-        cut
+        match outcome {
+            Ok(output) => Some(output),
+            Err(cut) if cut.is::<Cut>() => None,
+            Err(panic) => resume_unwind(panic),
+        }
     }
 
     fn statement_executed(&self) {
@@ -66,8 +70,8 @@ impl Boundary {
         if n == self.kill_at.load(Ordering::SeqCst) {
             kill_self();
         }
-        if n == self.wake_at.load(Ordering::SeqCst) {
-            self.woken.notify_one();
+        if n == self.cut_at.load(Ordering::SeqCst) {
+            resume_unwind(Box::new(Cut));
         }
     }
 }
@@ -81,6 +85,9 @@ pub fn kill_self() -> ! {
         std::thread::park();
     }
 }
+
+/// Why a future unwinds.
+struct Cut;
 
 struct BoundaryLayer(Arc<Boundary>);
 

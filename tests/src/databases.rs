@@ -7,6 +7,9 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbB
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// What a `crash-child` calls itself at the server.
+const CHILD: &str = "crash-child";
+
 /// A database of a test's own.
 pub struct TestDatabase {
     /// Its URL, for child processes.
@@ -67,6 +70,14 @@ impl TestDatabase {
         connect(&self.url).await
     }
 
+    /// Its URL for a `crash-child`: on PostgreSQL the child's connections can be told from others.
+    pub fn child_url(&self) -> String {
+        match self.admin {
+            Some(_) => format!("{}?application_name={CHILD}", self.url),
+            None => self.url.clone(),
+        }
+    }
+
     /// Drops the database. (A SQLite file goes with its folder.)
     pub async fn drop_database(self) {
         if let Some((server, name)) = &self.admin {
@@ -102,6 +113,18 @@ pub async fn connect(url: &str) -> DatabaseConnection {
                 .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
         });
     Database::connect(options).await.unwrap()
+}
+
+/// Ends when the server has noticed that the child is dead: until then its transaction holds locks.
+pub async fn until_child_is_gone(db: &DatabaseConnection) {
+    if is_sqlite(db) {
+        return;
+    }
+    let sessions = format!("SELECT 1 AS one FROM pg_stat_activity WHERE application_name = '{CHILD}' AND datname = current_database()");
+    let statement = sea_orm::Statement::from_string(db.get_database_backend(), sessions);
+    while db.query_one_raw(statement.clone()).await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 /// Whether a connection is to SQLite.

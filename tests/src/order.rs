@@ -3,7 +3,7 @@
 use celerysalt::event;
 use celerysalt::model::Operation;
 use celerysalt::rules::Rule;
-use celerysalt_sea_orm::Rules;
+use celerysalt_sea_orm::{ExactDecimal, Rules};
 use rust_decimal::Decimal;
 use sea_orm::DbBackend;
 use sea_orm::entity::prelude::*;
@@ -44,7 +44,7 @@ pub struct Model {
     /// `pending`, `paid`, …
     pub status: String,
     /// What it costs.
-    pub amount: Decimal,
+    pub amount: ExactDecimal,
     /// Its rules.
     pub on_change_rules: Rules,
 }

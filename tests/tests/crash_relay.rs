@@ -2,7 +2,7 @@
 //! once, under one id, in the order of each aggregate.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use celerysalt_tests::databases::TestDatabase;
+use celerysalt_tests::databases::{self, TestDatabase};
 use celerysalt_tests::outcome::{later, outbox};
 use celerysalt_tests::{child, relaying};
 use chrono::Utc;
@@ -30,8 +30,9 @@ async fn killed_at_every_statement(database: TestDatabase) {
         store.append(&events, Utc::now()).await.unwrap();
         let journal = folder.path().join(format!("{n}"));
         let (path, boundary) = (journal.display().to_string(), n.to_string());
-        let killed =
-            child::run(env!("CARGO_BIN_EXE_crash-child"), &["relay", &database.url, &path, &boundary]).await;
+        let url = database.child_url();
+        let killed = child::run(env!("CARGO_BIN_EXE_crash-child"), &["relay", &url, &path, &boundary]).await;
+        databases::until_child_is_gone(&db).await;
 
         relaying::drain_into(&db, journal.clone(), later()).await;
         relaying::assert_delivered(&events, &journal, &format!("killed after statement {n}"));

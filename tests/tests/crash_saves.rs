@@ -2,7 +2,7 @@
 //! the events of committed saves; a save that is rolled back at any boundary leaves none.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use celerysalt_tests::boundary::{self, Boundary};
+use celerysalt_tests::boundary;
 use celerysalt_tests::child;
 use celerysalt_tests::databases::{self, TestDatabase};
 use celerysalt_tests::outcome::{assert_consistent, committed, restart};
@@ -49,7 +49,8 @@ async fn kill_through(database: &TestDatabase, path: Path, act: Act) -> (u64, u6
     for n in 1..MOST_STATEMENTS {
         let id = Uuid::new_v4();
         save::prepare(&db, act, id).await;
-        let killed = run_child(&database.url, path, act, id, n).await;
+        let killed = run_child(&database.child_url(), path, act, id, n).await;
+        databases::until_child_is_gone(&db).await;
         let label = format!("{path:?} {act:?} killed after statement {n}");
         let committed = assert_consistent(&db, act, id, &label).await;
         if !killed {
@@ -68,36 +69,36 @@ async fn run_child(url: &str, path: Path, act: Act, id: Uuid, n: u64) -> bool {
     child::run(env!("CARGO_BIN_EXE_crash-child"), &["save", url, &path, &act, &id, &n]).await
 }
 
-/// One test, since the statement counter is the process's own.
 #[tokio::test]
-async fn rolled_back_at_every_statement() {
-    let boundary = boundary::install();
-    for (name, database) in databases::all().await {
-        for act in ACTS {
-            for follow in [true, false] {
-                let cuts = roll_back_through(&boundary, &database, act, follow).await;
-                println!("{name} {act:?} follow={follow}: rolled back at {cuts} boundaries");
-                assert!(
-                    cuts >= 2,
-                    "{name} {act:?} was rolled back at {cuts} boundaries only"
-                );
-            }
-            for path in [Path::Follow, Path::Pool] {
-                cancel_through(&boundary, &database, path, act).await;
-            }
+async fn rolled_back_at_every_statement_sqlite() {
+    rolled_back_at_every_statement(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn rolled_back_at_every_statement_postgres() {
+    rolled_back_at_every_statement(TestDatabase::postgres().await).await;
+}
+
+async fn rolled_back_at_every_statement(database: TestDatabase) {
+    for act in ACTS {
+        for follow in [true, false] {
+            let cuts = roll_back_through(&database, act, follow).await;
+            println!("{act:?} follow={follow}: rolled back at {cuts} boundaries");
+            assert!(cuts >= 1, "{act:?} follow={follow} was never rolled back");
         }
-        database.drop_database().await;
+        for path in [Path::Follow, Path::Pool] {
+            let cuts = cut_through(&database, path, act).await;
+            println!("{path:?} {act:?}: cut at {cuts} boundaries");
+            assert!(cuts >= 2, "{path:?} {act:?} was cut at {cuts} boundaries only");
+        }
     }
+    database.drop_database().await;
 }
 
 /// Inside the caller's transaction: whatever boundary the save got to, a rollback leaves nothing.
-async fn roll_back_through(
-    boundary: &Boundary,
-    database: &TestDatabase,
-    act: Act,
-    follow: bool,
-) -> u64 {
-    let db = database.connect().await;
+async fn roll_back_through(database: &TestDatabase, act: Act, follow: bool) -> u64 {
+    let mut db = database.connect().await;
+    let boundary = boundary::watch(&mut db);
     for n in 1..MOST_STATEMENTS {
         let id = Uuid::new_v4();
         save::prepare(&db, act, id).await;
@@ -122,14 +123,15 @@ async fn roll_back_through(
     panic!("{act:?} sent {MOST_STATEMENTS} statements and more");
 }
 
-/// Without a transaction of the caller's: a save whose future is dropped is either all there or not at all.
-async fn cancel_through(boundary: &Boundary, database: &TestDatabase, path: Path, act: Act) {
-    let db = database.connect().await;
+/// Without a transaction of the caller's: a save that is cut is either all there or not at all.
+async fn cut_through(database: &TestDatabase, path: Path, act: Act) -> u64 {
+    let mut db = database.connect().await;
+    let boundary = boundary::watch(&mut db);
     for n in 1..MOST_STATEMENTS {
         let id = Uuid::new_v4();
         save::prepare(&db, act, id).await;
         let saved = boundary.cut_after(n, save::save(&db, path, act, id)).await;
-        let label = format!("{path:?} {act:?} cancelled after statement {n}");
+        let label = format!("{path:?} {act:?} cut after statement {n}");
         assert_consistent(&db, act, id, &label).await;
         if let Some(result) = saved {
             result.unwrap();
@@ -138,7 +140,7 @@ async fn cancel_through(boundary: &Boundary, database: &TestDatabase, path: Path
                 "{label}"
             );
             db.close().await.unwrap();
-            return;
+            return n - 1;
         }
     }
     panic!("{path:?} {act:?} sent {MOST_STATEMENTS} statements and more");
