@@ -15,11 +15,14 @@ pub mod json;
 pub mod model;
 pub mod outbox;
 pub mod prelude;
+pub mod publisher;
+pub mod rpc;
 pub mod rules;
 pub mod template;
 pub mod testing;
 pub mod topic;
 pub mod value;
+pub mod worker;
 
 #[doc(inline)]
 pub use celerysalt_macros::{FollowActions, event, event_error, event_response, subscribe};

@@ -69,7 +69,12 @@ impl TopicPattern {
     pub fn matches(&self, topic: &str) -> bool {
         // The usual wildcard walk: on a mismatch only the last `#` takes one word more, for what an
         // earlier `#` could take as well makes no difference. So there is no exponential case.
-        let words = || (!topic.is_empty()).then(|| topic.split('.')).into_iter().flatten();
+        let words = || {
+            (!topic.is_empty())
+                .then(|| topic.split('.'))
+                .into_iter()
+                .flatten()
+        };
         let mut rest = words().peekable();
         let mut at = 0;
         let mut resume = None;
@@ -191,12 +196,18 @@ mod tests {
     fn refuses_what_is_no_pattern() {
         let parse = |text: &str| text.parse::<TopicPattern>().unwrap_err();
         assert_eq!(parse(""), PatternError::Empty);
-        assert!(matches!(parse("order..paid"), PatternError::EmptyWord { .. }));
+        assert!(matches!(
+            parse("order..paid"),
+            PatternError::EmptyWord { .. }
+        ));
         assert!(matches!(parse(".paid"), PatternError::EmptyWord { .. }));
         assert!(
             matches!(parse("order.pa*"), PatternError::PartialWildcard { word, .. } if word == "pa*")
         );
-        assert_eq!(parse(&"a".repeat(256)), PatternError::TooLong { bytes: 256 });
+        assert_eq!(
+            parse(&"a".repeat(256)),
+            PatternError::TooLong { bytes: 256 }
+        );
     }
 
     /// The definition, word by word.

@@ -65,7 +65,11 @@ fn ready(consumer: &mut Box<dyn Consumer>) -> Option<Delivery> {
 async fn every_bound_queue_gets_a_copy_and_an_unroutable_event_is_an_error() {
     let bench = Bench::new().await;
     bench.broker.declare(&spec("audit", "#")).await.unwrap();
-    bench.broker.declare(&spec("other", "invoice.*")).await.unwrap();
+    bench
+        .broker
+        .declare(&spec("other", "invoice.*"))
+        .await
+        .unwrap();
     bench.publish(bench.event("order.paid")).await;
     assert_eq!(bench.broker.stats("svc").unwrap().ready, 1);
     assert_eq!(bench.broker.stats("audit").unwrap().ready, 1);
@@ -83,7 +87,11 @@ async fn every_bound_queue_gets_a_copy_and_an_unroutable_event_is_an_error() {
 #[tokio::test]
 async fn a_queue_with_two_matching_bindings_gets_one_copy() {
     let bench = Bench::new().await;
-    bench.broker.declare(&spec("svc", "order.paid")).await.unwrap();
+    bench
+        .broker
+        .declare(&spec("svc", "order.paid"))
+        .await
+        .unwrap();
     bench.publish(bench.event("order.paid")).await;
     assert_eq!(bench.broker.stats("svc").unwrap().ready, 1);
 }
@@ -165,7 +173,10 @@ async fn an_unsettled_delivery_comes_back_in_its_old_place_counted() {
     let mut consumer = bench.consume(0).await;
     drop(ready(&mut consumer).unwrap());
     let again = ready(&mut consumer).unwrap();
-    assert_eq!((&*again.envelope.topic, again.redelivered), ("order.first", 1));
+    assert_eq!(
+        (&*again.envelope.topic, again.redelivered),
+        ("order.first", 1)
+    );
 }
 
 #[tokio::test]
@@ -256,7 +267,10 @@ async fn an_expired_message_is_dropped() {
     bench.publish(event).await;
     let mut consumer = bench.consume(0).await;
     bench.clock.advance(SECOND);
-    assert!(ready(&mut consumer).is_some(), "not after that instant; at it is allowed");
+    assert!(
+        ready(&mut consumer).is_some(),
+        "not after that instant; at it is allowed"
+    );
     bench.clock.advance(SECOND);
     assert!(ready(&mut consumer).is_none());
     assert_eq!(bench.broker.stats("svc").unwrap().ready, 0);
@@ -281,7 +295,11 @@ async fn dead_letters_are_listed_replayed_and_purged() {
         delivery.settle.dead_letter(reason).await.unwrap();
         delivery.settle.ack().await.unwrap();
     }
-    let all = bench.broker.list("svc", &DeadSelection::All, 9).await.unwrap();
+    let all = bench
+        .broker
+        .list("svc", &DeadSelection::All, 9)
+        .await
+        .unwrap();
     assert_eq!(all.len(), 2);
     assert_eq!((all[0].envelope.id, &*all[0].origin), (ids[0], "svc"));
     assert_eq!(all[0].reason.attempts, 4);
@@ -289,12 +307,22 @@ async fn dead_letters_are_listed_replayed_and_purged() {
     let one = DeadSelection::Events(vec![ids[1]]);
     assert_eq!(bench.broker.replay("svc", &one).await.unwrap(), 1);
     let replayed = ready(&mut consumer).unwrap();
-    assert_eq!((&*replayed.envelope.topic, replayed.retries), ("order.b", 0));
+    assert_eq!(
+        (&*replayed.envelope.topic, replayed.retries),
+        ("order.b", 0)
+    );
     assert_eq!(replayed.target.as_deref(), Some("mail"));
 
     let before = DeadSelection::Before(bench.clock.now());
     assert_eq!(bench.broker.purge("svc", &before).await.unwrap(), 0);
-    assert_eq!(bench.broker.purge("svc", &DeadSelection::All).await.unwrap(), 1);
+    assert_eq!(
+        bench
+            .broker
+            .purge("svc", &DeadSelection::All)
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(bench.broker.stats("svc").unwrap().dead, 0);
 }
 

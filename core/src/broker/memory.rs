@@ -123,11 +123,7 @@ impl Inner {
     }
 
     /// Does something to a queue.
-    fn with_queue<R>(
-        &self,
-        name: &str,
-        f: impl FnOnce(&mut Queue) -> R,
-    ) -> Result<R, BrokerError> {
+    fn with_queue<R>(&self, name: &str, f: impl FnOnce(&mut Queue) -> R) -> Result<R, BrokerError> {
         let mut state = self.lock();
         match state.queues.get_mut(name) {
             Some(queue) => Ok(f(queue)),

@@ -12,6 +12,29 @@ use uuid::Uuid;
 use crate::broker::DeadReason;
 use crate::event::Envelope;
 
+mod backoff;
+pub mod conformance;
+mod dead;
+mod memory;
+mod relay;
+mod signal;
+mod to_broker;
+
+pub use backoff::Backoff;
+pub use dead::{DeadLetterStore, OUTBOX_ORIGIN};
+pub use memory::MemoryOutbox;
+pub use relay::{Drained, Relay, RelayBuilder};
+pub use signal::wake;
+pub use to_broker::ToBroker;
+
+/// An event whose claim was lost this often (its process died with it) is handed out alone, and a relay runs
+/// nothing beside it: if it kills its process once more, no other event is under suspicion.
+pub const QUARANTINE_AFTER: u32 = 2;
+
+/// An event whose claim was lost this often has killed its process alone, more than once: a destination that
+/// runs handlers gives it up as a dead letter instead of trying on.
+pub const LOST_CLAIMS_LIMIT: u32 = 4;
+
 /// Keeps events until they are delivered.
 ///
 /// Contract:
@@ -20,8 +43,14 @@ use crate::event::Envelope;
 /// - `claim` hands out undelivered events that are due, oldest first; an event of an aggregate only when no
 ///   older undelivered event of that aggregate is held by another claim or waiting for a retry
 ///   (unroutable events hold back nothing). A claim ends with `settle`, `release`, or after `lease`.
+/// - A claim that ended by itself counts in the event's `lost_claims`. From [`QUARANTINE_AFTER`] on the event is
+///   handed out alone: the claim ends before it, and the next one is of this event only.
+/// - `settle`, `renew` and `release` touch only events that the claim still holds; an event that was lost to
+///   another claim meanwhile is left alone, and logged.
 /// - `settle` is atomic: the event's new state and its dead letters are stored together.
-/// - Several relays, in several processes, may use one store at once.
+/// - An event that cannot be read is never handed out and never lost: it is reported, put off for a while, and
+///   holds back its aggregate like a refused one until somebody mends it.
+/// - Several relays, in several processes, may use one store at once. All times are the caller's `now`.
 #[async_trait]
 pub trait OutboxStore: Send + Sync + 'static {
     /// Adds events.
@@ -42,14 +71,14 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// Prolongs claims of this store's own.
     async fn renew(
         &self,
-        events: &[Uuid],
+        claims: &[Claim],
         now: DateTime<Utc>,
         lease: Duration,
     ) -> Result<(), OutboxError>;
     /// Gives claimed events back untouched.
-    async fn release(&self, events: &[Uuid]) -> Result<(), OutboxError>;
-    /// The instant at which the next waiting event becomes due, if any waits.
-    async fn next_due(&self) -> Result<Option<DateTime<Utc>>, OutboxError>;
+    async fn release(&self, claims: &[Claim]) -> Result<(), OutboxError>;
+    /// The first instant after `now` at which an event becomes due or a claim ends by itself, if any does.
+    async fn next_due(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, OutboxError>;
     /// Ends when new events may be there (LISTEN/NOTIFY, or the store's own signal); may wake for nothing.
     /// Stores that cannot tell never end; the relay polls beside it.
     async fn changed(&self);
@@ -73,6 +102,47 @@ pub struct OutboxEvent {
     pub attempts: u32,
     /// In-process delivery: what each handler has come to so far.
     pub progress: Progress,
+    /// Set when dead letters were replayed: only these handlers are to run. Empty: all.
+    pub targets: Vec<String>,
+    /// How often a claim on it ended by itself since the last failed attempt: its process died, or hung.
+    pub lost_claims: u32,
+    /// Since when nobody is bound for it.
+    pub unroutable_since: Option<DateTime<Utc>>,
+    /// The token of the claim that holds it.
+    pub token: Uuid,
+}
+
+impl OutboxEvent {
+    /// An event that has just been stored and claimed.
+    pub fn new(envelope: Envelope, created_at: DateTime<Utc>, token: Uuid) -> Self {
+        Self {
+            envelope,
+            created_at,
+            attempts: 0,
+            progress: Progress::default(),
+            targets: Vec::new(),
+            lost_claims: 0,
+            unroutable_since: None,
+            token,
+        }
+    }
+
+    /// The claim that holds it.
+    pub fn claim(&self) -> Claim {
+        Claim {
+            event: self.envelope.id,
+            token: self.token,
+        }
+    }
+}
+
+/// The right to settle an event, until it is settled, released, or lost by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The event's id.
+    pub event: Uuid,
+    /// Which claim holds it; another for each `claim`.
+    pub token: Uuid,
 }
 
 /// What each handler of an event has come to; kept with the event, so that a restart repeats only what is not done.
@@ -120,7 +190,8 @@ pub enum Settlement {
         progress: Progress,
         /// Dead letters to store now.
         dead: Vec<DeadReason>,
-        /// Whether this counts as a failed attempt.
+        /// Whether this counts as a failed attempt (and proves that the process survived it: lost claims are
+        /// forgotten).
         counts: bool,
     },
     /// Nobody is bound for it; comes again at `at`, holds back nothing.
@@ -141,6 +212,22 @@ pub enum Settlement {
 pub trait Destination: Send + Sync + 'static {
     /// Delivers a batch.
     async fn deliver(&self, batch: Vec<OutboxEvent>) -> Vec<Settlement>;
+
+    /// How the relay is to cut what it claims into batches.
+    fn grouping(&self) -> Grouping {
+        Grouping::Batch
+    }
+}
+
+/// How a relay cuts what it claims into the batches of [`Destination::deliver`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grouping {
+    /// All in one: best where a batch travels together (a broker).
+    #[default]
+    Batch,
+    /// One a aggregate (or a single event without aggregate), concurrently, each settled as it ends: a slow
+    /// handler holds back nobody else.
+    Aggregate,
 }
 
 /// How many events stand in which state.

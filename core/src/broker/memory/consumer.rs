@@ -7,11 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::super::{
-    BrokerError, Consumer, DeadLetter, DeadReason, Delivery, Settle,
-};
-use super::queue::{Message, Queue};
+use super::super::{BrokerError, Consumer, DeadLetter, DeadReason, Delivery, Settle};
 use super::Inner;
+use super::queue::{Message, Queue};
 use crate::event::Envelope;
 
 pub(super) struct MemoryConsumer {

@@ -1,0 +1,412 @@
+//! The outbox in memory: the same semantics as in a database, without its durability.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::{
+    Claim, DeadLetterStore, OUTBOX_ORIGIN, OutboxError, OutboxEvent, OutboxStatus, OutboxStore,
+    QUARANTINE_AFTER, Settlement, signal,
+};
+use crate::broker::{DeadLetter, DeadReason, DeadSelection};
+use crate::event::Envelope;
+
+/// Keeps events in memory, with the semantics of the outbox in a database; they end with the process.
+///
+/// For programs without a database and for tests. Clones are the same outbox.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use celerysalt::outbox::{MemoryOutbox, OutboxStore};
+/// # use celerysalt::event::{Envelope, Meta};
+/// # let event = Envelope { id: uuid::Uuid::now_v7(), topic: "order.paid".into(), version: None,
+/// #     payload: serde_json::json!({}), meta: Meta::default() };
+///
+/// let outbox = MemoryOutbox::default();
+/// let now = chrono::Utc::now();
+/// outbox.append(&[event], now).await?;
+/// assert_eq!(outbox.claim(10, now, Duration::from_secs(30)).await?.len(), 1);
+/// assert_eq!(outbox.claim(10, now, Duration::from_secs(30)).await?.len(), 0);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryOutbox(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    rows: BTreeMap<u64, Row>,
+    by_id: HashMap<Uuid, u64>,
+    /// The rows that are neither delivered nor given up.
+    open: BTreeSet<u64>,
+    dead: Vec<Dead>,
+    next: u64,
+}
+
+struct Row {
+    event: OutboxEvent,
+    available_at: DateTime<Utc>,
+    /// The end of the claim that the event's token stands for.
+    claimed_until: Option<DateTime<Utc>>,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Outcome {
+    Open,
+    Delivered(DateTime<Utc>),
+    Unrouted(DateTime<Utc>),
+}
+
+struct Dead {
+    letter: DeadLetter,
+    replayed: bool,
+}
+
+impl MemoryOutbox {
+    /// An empty outbox.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl OutboxStore for MemoryOutbox {
+    async fn append(&self, events: &[Envelope], now: DateTime<Utc>) -> Result<(), OutboxError> {
+        let mut state = self.lock();
+        for event in events {
+            if !state.by_id.contains_key(&event.id) {
+                state.insert(OutboxEvent::new(event.clone(), now, Uuid::nil()));
+            }
+        }
+        drop(state);
+        signal::ring(&self.0.changed);
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        limit: usize,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Vec<OutboxEvent>, OutboxError> {
+        let mut state = self.lock();
+        let taken = state.claimable(limit, now);
+        let token = Uuid::new_v4();
+        let events = taken.into_iter().filter_map(|seq| {
+            let row = state.rows.get_mut(&seq)?;
+            row.event.lost_claims = row.lost_claims();
+            row.event.token = token;
+            row.claimed_until = Some(now + lease);
+            Some(row.event.clone())
+        });
+        Ok(events.collect())
+    }
+
+    async fn settle(
+        &self,
+        settled: &[(OutboxEvent, Settlement)],
+        now: DateTime<Utc>,
+    ) -> Result<(), OutboxError> {
+        let mut state = self.lock();
+        for (event, settlement) in settled {
+            state.settle(event, settlement, now);
+        }
+        drop(state);
+        signal::ring(&self.0.changed);
+        Ok(())
+    }
+
+    async fn renew(
+        &self,
+        claims: &[Claim],
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<(), OutboxError> {
+        let mut state = self.lock();
+        for claim in claims {
+            if let Some(row) = state.held(claim) {
+                row.claimed_until = Some(now + lease);
+            }
+        }
+        Ok(())
+    }
+
+    async fn release(&self, claims: &[Claim]) -> Result<(), OutboxError> {
+        let mut state = self.lock();
+        for claim in claims {
+            if let Some(row) = state.held(claim) {
+                row.claimed_until = None;
+            }
+        }
+        drop(state);
+        signal::ring(&self.0.changed);
+        Ok(())
+    }
+
+    async fn next_due(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, OutboxError> {
+        let state = self.lock();
+        let due = state.open_rows().map(|(_, row)| row.due());
+        Ok(due.filter(|due| *due > now).min())
+    }
+
+    async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    async fn purge(&self, delivered_before: DateTime<Utc>) -> Result<u64, OutboxError> {
+        let mut state = self.lock();
+        let before = state.rows.len();
+        state.rows.retain(|_, row| match row.outcome {
+            Outcome::Open => true,
+            Outcome::Delivered(at) | Outcome::Unrouted(at) => at >= delivered_before,
+        });
+        let State { rows, by_id, .. } = &mut *state;
+        by_id.retain(|_, seq| rows.contains_key(seq));
+        Ok((before - state.rows.len()) as u64)
+    }
+
+    async fn status(&self) -> Result<OutboxStatus, OutboxError> {
+        let state = self.lock();
+        let mut status = OutboxStatus {
+            dead: state.dead.iter().filter(|d| !d.replayed).count() as u64,
+            ..OutboxStatus::default()
+        };
+        for row in state.rows.values() {
+            match row.outcome {
+                Outcome::Delivered(_) => status.delivered += 1,
+                Outcome::Unrouted(_) => status.unrouted += 1,
+                Outcome::Open => {
+                    status.pending += 1;
+                    status.retrying += u64::from(row.event.attempts > 0);
+                    status.unroutable += u64::from(row.event.unroutable_since.is_some());
+                }
+            }
+        }
+        Ok(status)
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for MemoryOutbox {
+    async fn dead_letters(
+        &self,
+        selection: &DeadSelection,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, OutboxError> {
+        let state = self.lock();
+        let waiting = state.dead.iter().filter(|d| !d.replayed).map(|d| &d.letter);
+        let selected = waiting.filter(|letter| selection.covers(letter));
+        Ok(selected.take(limit).cloned().collect())
+    }
+
+    async fn replay(
+        &self,
+        selection: &DeadSelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError> {
+        let mut state = self.lock();
+        let mut letters = std::mem::take(&mut state.dead);
+        let mut replayed = 0;
+        for dead in &mut letters {
+            if !dead.replayed && selection.covers(&dead.letter) && state.put_back(&dead.letter, now)
+            {
+                dead.replayed = true;
+                replayed += 1;
+            }
+        }
+        state.dead = letters;
+        drop(state);
+        signal::ring(&self.0.changed);
+        Ok(replayed)
+    }
+
+    async fn purge_dead_letters(&self, selection: &DeadSelection) -> Result<u64, OutboxError> {
+        let mut state = self.lock();
+        let before = state.dead.len();
+        state.dead.retain(|dead| !selection.covers(&dead.letter));
+        Ok((before - state.dead.len()) as u64)
+    }
+}
+
+impl State {
+    fn insert(&mut self, event: OutboxEvent) {
+        self.next += 1;
+        self.by_id.insert(event.envelope.id, self.next);
+        self.open.insert(self.next);
+        let row = Row {
+            available_at: event.created_at,
+            claimed_until: None,
+            outcome: Outcome::Open,
+            event,
+        };
+        self.rows.insert(self.next, row);
+    }
+
+    fn open_rows(&self) -> impl Iterator<Item = (u64, &Row)> {
+        let row = |seq: &u64| Some((*seq, self.rows.get(seq)?));
+        self.open.iter().filter_map(row)
+    }
+
+    /// The places of what may be claimed now, oldest first.
+    fn claimable(&self, limit: usize, now: DateTime<Utc>) -> Vec<u64> {
+        let mut blocked: HashSet<&str> = HashSet::new();
+        let mut taken = Vec::new();
+        for (seq, row) in self.open_rows() {
+            if taken.len() == limit {
+                break;
+            }
+            let aggregate = row.event.envelope.meta.aggregate.as_deref();
+            if aggregate.is_some_and(|aggregate| blocked.contains(aggregate)) {
+                continue;
+            }
+            if row.due() > now {
+                if row.event.unroutable_since.is_none() {
+                    blocked.extend(aggregate);
+                }
+                continue;
+            }
+            if row.lost_claims() >= QUARANTINE_AFTER {
+                if taken.is_empty() {
+                    taken.push(seq);
+                }
+                break;
+            }
+            taken.push(seq);
+        }
+        taken
+    }
+
+    /// The row, if the claim still holds it.
+    fn held(&mut self, claim: &Claim) -> Option<&mut Row> {
+        let row = self
+            .by_id
+            .get(&claim.event)
+            .and_then(|seq| self.rows.get_mut(seq))
+            .filter(|row| row.claimed_until.is_some() && row.event.token == claim.token);
+        if row.is_none() {
+            tracing::warn!(event_id = %claim.event, "the claim on an outbox event was lost");
+        }
+        row
+    }
+
+    fn settle(&mut self, event: &OutboxEvent, settlement: &Settlement, now: DateTime<Utc>) {
+        let Some(row) = self.held(&event.claim()) else {
+            return;
+        };
+        row.claimed_until = None;
+        let dead = row.apply(settlement, now);
+        if row.outcome != Outcome::Open
+            && let Some(seq) = self.by_id.get(&event.envelope.id)
+        {
+            self.open.remove(seq);
+        }
+        for reason in dead {
+            self.bury(&event.envelope, reason, now);
+        }
+    }
+
+    fn bury(&mut self, envelope: &Envelope, reason: &DeadReason, now: DateTime<Utc>) {
+        self.dead.retain(|dead| {
+            dead.letter.envelope.id != envelope.id || dead.letter.reason.handler != reason.handler
+        });
+        self.dead.push(Dead {
+            letter: DeadLetter {
+                envelope: envelope.clone(),
+                reason: reason.clone(),
+                origin: OUTBOX_ORIGIN.to_owned(),
+                died_at: now,
+            },
+            replayed: false,
+        });
+    }
+
+    /// Puts a dead letter's event back for its handler; `false` when it is being delivered right now.
+    fn put_back(&mut self, letter: &DeadLetter, now: DateTime<Utc>) -> bool {
+        let handler = letter.reason.handler.as_deref();
+        let known = self.by_id.get(&letter.envelope.id).copied();
+        let Some(row) = known.and_then(|seq| self.rows.get_mut(&seq)) else {
+            let mut event = OutboxEvent::new(letter.revived(), now, Uuid::nil());
+            event.retarget(handler, true);
+            self.insert(event);
+            return true;
+        };
+        if row.claimed_until.is_some_and(|until| until > now) {
+            return false;
+        }
+        let closed = row.outcome != Outcome::Open;
+        row.event.retarget(handler, closed);
+        row.event.envelope = letter.revived();
+        row.available_at = now;
+        row.claimed_until = None;
+        row.outcome = Outcome::Open;
+        self.open.extend(known);
+        true
+    }
+}
+
+impl Row {
+    /// When it may be claimed, as far as it depends on this row.
+    fn due(&self) -> DateTime<Utc> {
+        let free = self.claimed_until.unwrap_or(DateTime::<Utc>::MIN_UTC);
+        self.available_at.max(free)
+    }
+
+    /// With the claim that is still there, and so has not come back.
+    fn lost_claims(&self) -> u32 {
+        self.event.lost_claims + u32::from(self.claimed_until.is_some())
+    }
+
+    fn apply<'a>(&mut self, settlement: &'a Settlement, now: DateTime<Utc>) -> &'a [DeadReason] {
+        match settlement {
+            Settlement::Delivered { dead } => {
+                self.outcome = Outcome::Delivered(now);
+                dead
+            }
+            Settlement::Unrouted => {
+                self.outcome = Outcome::Unrouted(now);
+                &[]
+            }
+            Settlement::Unroutable { at } => {
+                self.available_at = *at;
+                self.event.attempts += 1;
+                self.event.lost_claims = 0;
+                self.event.unroutable_since.get_or_insert(now);
+                &[]
+            }
+            Settlement::Again {
+                at,
+                progress,
+                dead,
+                counts,
+                ..
+            } => {
+                self.available_at = *at;
+                self.event.progress = progress.clone();
+                if *counts {
+                    self.event.attempts += 1;
+                    self.event.lost_claims = 0;
+                }
+                dead
+            }
+        }
+    }
+}

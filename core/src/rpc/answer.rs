@@ -1,0 +1,179 @@
+//! Answers, in the shape that Celery's dispatcher stores them.
+
+use serde_json::{Value, json};
+
+/// What a worker answers to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The handlers ran; the caller takes the first result.
+    Completed(Vec<HandlerAnswer>),
+    /// The service has no handler for the topic and version.
+    NoHandlers,
+}
+
+/// What one handler answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandlerAnswer {
+    /// Its name.
+    pub handler: String,
+    /// What it came to.
+    pub result: HandlerResult,
+}
+
+/// What a handler came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HandlerResult {
+    /// The response.
+    Success(Value),
+    /// The error that it declares.
+    Declared(Value),
+    /// It failed.
+    Error(String),
+}
+
+/// A stored value that is no dispatcher's answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the stored answer is not a dispatcher's: {reason}")]
+pub struct AnswerError {
+    /// What is missing or wrong.
+    pub reason: String,
+}
+
+impl Answer {
+    /// The dispatcher's result as celery-salt stores it (`result` of the task's `SUCCESS`). A declared error
+    /// stands under `status: "success"` as in Python, marked by `declared`, which Python does not look at.
+    pub fn to_celery(&self, topic: &str) -> Value {
+        let handlers = match self {
+            Self::NoHandlers => return json!({"status": "no_handlers", "routing_key": topic}),
+            Self::Completed(handlers) => handlers,
+        };
+        let results: Vec<Value> = handlers
+            .iter()
+            .map(|HandlerAnswer { handler, result }| match result {
+                HandlerResult::Success(value) => {
+                    json!({"handler": handler, "status": "success", "result": value})
+                }
+                HandlerResult::Declared(value) => {
+                    json!({"handler": handler, "status": "success", "result": value, "declared": true})
+                }
+                HandlerResult::Error(error) => {
+                    json!({"handler": handler, "status": "error", "error": error})
+                }
+            })
+            .collect();
+        json!({
+            "status": "completed",
+            "routing_key": topic,
+            "is_rpc": true,
+            "handlers_executed": results.len(),
+            "results": results,
+        })
+    }
+
+    /// Reads what a Rust or Python dispatcher stored. A success of the shape
+    /// `{"error_code", "error_message", …}` is a declared error.
+    ///
+    /// # Errors
+    /// When it has another shape.
+    pub fn from_celery(stored: &Value) -> Result<Self, AnswerError> {
+        match stored["status"].as_str() {
+            Some("no_handlers") => return Ok(Self::NoHandlers),
+            Some("completed") => {}
+            _ => return Err(wrong("`status` is neither `completed` nor `no_handlers`")),
+        }
+        let results = stored["results"]
+            .as_array()
+            .ok_or_else(|| wrong("`results` is not an array"))?;
+        results
+            .iter()
+            .map(handler_answer)
+            .collect::<Result<_, _>>()
+            .map(Self::Completed)
+    }
+}
+
+fn handler_answer(entry: &Value) -> Result<HandlerAnswer, AnswerError> {
+    let result = match entry["status"].as_str() {
+        Some("success") if is_declared(entry) => HandlerResult::Declared(entry["result"].clone()),
+        Some("success") => HandlerResult::Success(entry["result"].clone()),
+        Some("error") => {
+            let text = entry["error"].as_str().map(str::to_owned);
+            HandlerResult::Error(text.unwrap_or_else(|| entry["error"].to_string()))
+        }
+        _ => {
+            return Err(wrong(
+                "a result's `status` is neither `success` nor `error`",
+            ));
+        }
+    };
+    Ok(HandlerAnswer {
+        handler: entry["handler"].as_str().unwrap_or_default().to_owned(),
+        result,
+    })
+}
+
+fn is_declared(entry: &Value) -> bool {
+    entry["declared"] == Value::Bool(true)
+        || (entry["result"]["error_code"].is_string()
+            && entry["result"]["error_message"].is_string())
+}
+
+fn wrong(reason: &str) -> AnswerError {
+    AnswerError {
+        reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_a_python_worker_stores() {
+        let stored = json!({
+            "status": "completed", "routing_key": "rpc.calculator.add", "is_rpc": true, "handlers_executed": 2,
+            "results": [
+                {"handler": "add", "status": "success", "result": {"result": 15.0, "operation": "add"}},
+                {"handler": "divide", "status": "success",
+                 "result": {"error_code": "DIVISION_BY_ZERO", "error_message": "no", "details": {}}},
+                {"handler": "broken", "status": "error", "error": "boom"},
+            ],
+        });
+        let Answer::Completed(answers) = Answer::from_celery(&stored).unwrap() else {
+            unreachable!("it is completed");
+        };
+        assert!(matches!(&answers[0].result, HandlerResult::Success(v) if v["result"] == 15.0));
+        assert!(matches!(&answers[1].result, HandlerResult::Declared(_)));
+        assert_eq!(answers[2].result, HandlerResult::Error("boom".to_owned()));
+        let nobody = json!({"status": "no_handlers", "routing_key": "x"});
+        assert_eq!(Answer::from_celery(&nobody), Ok(Answer::NoHandlers));
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let named = |handler: &str, result| HandlerAnswer {
+            handler: handler.to_owned(),
+            result,
+        };
+        let answer = Answer::Completed(vec![
+            named("a", HandlerResult::Success(json!(1))),
+            named("b", HandlerResult::Declared(json!("no"))),
+            named("c", HandlerResult::Error("boom".to_owned())),
+        ]);
+        let stored = answer.to_celery("x.y");
+        assert_eq!(stored["handlers_executed"], 3);
+        assert_eq!(Answer::from_celery(&stored), Ok(answer));
+    }
+
+    #[test]
+    fn refuses_another_shape() {
+        for stored in [
+            json!(null),
+            json!({"status": "completed"}),
+            json!({"status": "?"}),
+        ] {
+            assert!(Answer::from_celery(&stored).is_err());
+        }
+    }
+}

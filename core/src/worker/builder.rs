@@ -1,0 +1,128 @@
+//! How a worker is set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::run::{Limits, Worker};
+use super::service::Setup;
+use super::{Jitter, WorkerError};
+use crate::broker::{QueueSpec, SharedBroker};
+use crate::clock::SharedClock;
+use crate::handler::HandlerDef;
+use crate::rpc::SharedResultBackend;
+
+/// Sets up a [`Worker`]; see the methods for the defaults.
+pub struct WorkerBuilder {
+    broker: SharedBroker,
+    service: String,
+    queue: Option<String>,
+    max_priority: u8,
+    prefetch_multiplier: usize,
+    crash_limit: u32,
+    shutdown_time: Duration,
+    setup: Setup,
+}
+
+impl WorkerBuilder {
+    pub(super) fn new(broker: SharedBroker, service: String) -> Self {
+        Self {
+            broker,
+            service,
+            queue: None,
+            max_priority: 10,
+            prefetch_multiplier: 1,
+            crash_limit: 3,
+            shutdown_time: Duration::from_secs(30),
+            setup: Setup::default(),
+        }
+    }
+
+    /// The queue's name; the service's unless told.
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        self.queue = Some(name.into());
+        self
+    }
+
+    /// The queue's highest priority; 10 unless told, as celery-salt declares it.
+    pub fn max_priority(mut self, highest: u8) -> Self {
+        self.max_priority = highest;
+        self
+    }
+
+    /// The clock; the system's unless told.
+    pub fn clock(mut self, clock: SharedClock) -> Self {
+        self.setup.clock = clock;
+        self
+    }
+
+    /// A value that handlers may ask for by its type.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.setup.state.insert(value);
+        self
+    }
+
+    /// These handlers, instead of every `#[subscribe]` function that is linked into the program.
+    pub fn handlers(mut self, handlers: impl IntoIterator<Item = HandlerDef>) -> Self {
+        self.setup.handlers = Some(handlers.into_iter().collect());
+        self
+    }
+
+    /// How many events are handled at a time; as many as the machine has cores unless told, as in Celery.
+    pub fn concurrency(mut self, events: usize) -> Self {
+        self.setup.concurrency = events.max(1);
+        self
+    }
+
+    /// How many events are taken from the broker for each that is handled: 1 unless told, as in celery-salt
+    /// (Celery: 4). What is taken and not yet handled starts by its handlers' `priority`.
+    pub fn prefetch_multiplier(mut self, events: usize) -> Self {
+        self.prefetch_multiplier = events.max(1);
+        self
+    }
+
+    /// How often an event may be delivered again after it took its worker down (or its connection was lost):
+    /// 3 unless told. One time more and it is a dead letter.
+    pub fn crash_limit(mut self, redeliveries: u32) -> Self {
+        self.crash_limit = redeliveries;
+        self
+    }
+
+    /// How long running handlers may take to end on shutdown; 30 s unless told.
+    pub fn shutdown_time(mut self, time: Duration) -> Self {
+        self.shutdown_time = time;
+        self
+    }
+
+    /// Where answers to RPCs go; without one they are lost with a warning.
+    pub fn results(mut self, backend: SharedResultBackend) -> Self {
+        self.setup.results = Some(backend);
+        self
+    }
+
+    /// Where the randomness of retries comes from; the process's unless told.
+    pub fn jitter(mut self, jitter: Arc<dyn Jitter>) -> Self {
+        self.setup.jitter = jitter;
+        self
+    }
+
+    /// The worker.
+    ///
+    /// # Errors
+    /// [`WorkerError::NoHandlers`], [`WorkerError::DuplicateHandler`], [`WorkerError::Pattern`].
+    pub fn build(self) -> Result<Worker, WorkerError> {
+        let concurrency = self.setup.concurrency;
+        let service = self.setup.build(&self.service)?;
+        let queue = QueueSpec {
+            name: self.queue.unwrap_or(self.service),
+            bindings: service.table.patterns(),
+            max_priority: self.max_priority,
+        };
+        let limits = Limits {
+            concurrency,
+            prefetch: concurrency.saturating_mul(self.prefetch_multiplier),
+            crash_limit: self.crash_limit,
+            shutdown_time: self.shutdown_time,
+        };
+        Ok(Worker::new(self.broker, queue, service, limits))
+    }
+}

@@ -1,0 +1,36 @@
+//! Why a worker does not start, or stops.
+
+use crate::broker::BrokerError;
+use crate::topic::PatternError;
+
+/// Why a worker does not start, or stops.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// There is nothing to run.
+    #[error(
+        "service `{service}` has no handlers; put `#[subscribe]` on a function, and name the crate it is in \
+         (`use my_handlers as _;`) so that it is linked"
+    )]
+    NoHandlers {
+        /// The service.
+        service: String,
+    },
+    /// Two handlers have one name, so retries could not tell them apart.
+    #[error("two handlers are named `{name}`; give one of them another name")]
+    DuplicateHandler {
+        /// The name.
+        name: String,
+    },
+    /// A handler subscribes to what is no topic pattern.
+    #[error("handler `{handler}`: {source}")]
+    Pattern {
+        /// The handler.
+        handler: String,
+        /// What is wrong with the pattern.
+        source: PatternError,
+    },
+    /// The queue cannot be used.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}

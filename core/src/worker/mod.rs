@@ -1,0 +1,43 @@
+//! The worker: takes events from a queue and runs the handlers that subscribe to them.
+//!
+//! What becomes of an event, handler by handler:
+//!
+//! | the handler | then |
+//! |---|---|
+//! | returns a value | done; for an RPC the value is the answer |
+//! | declares an error | done; the error is the answer |
+//! | fails and `autoretry_for` covers it, or asks for a retry | runs again after the options' delay, alone; dead letter after `max_retries` |
+//! | fails otherwise, panics, rejects, cannot read the event | dead letter at once |
+//! | exceeds its `time_limit` | dropped; dead letter at once, as Celery's `TimeLimitExceeded` is not retried |
+//! | takes the process down | delivered again; dead letter after `crash_limit` times |
+//!
+//! An event that no handler of this service takes (its version, or a binding that outlived its handler) is
+//! acknowledged and counted, as celery-salt answers `no_handlers`; a *retry* for a handler that this service no
+//! longer has becomes a dead letter, for a failure must not vanish with a rename.
+
+mod answers;
+mod builder;
+mod delivery;
+mod error;
+mod function;
+mod in_process;
+mod intake;
+mod rate;
+mod retry;
+mod room;
+mod run;
+mod runner;
+mod service;
+mod table;
+mod tasks;
+
+pub use builder::WorkerBuilder;
+pub use error::WorkerError;
+pub use function::{HandlerFn, handler_fn};
+pub use in_process::{InProcess, InProcessBuilder};
+pub use retry::{Jitter, RandomJitter, SeededJitter};
+pub use run::Worker;
+pub use runner::{Outcome, Runner};
+pub use table::HandlerTable;
+
+pub(crate) use tasks::Placement;

@@ -1,0 +1,201 @@
+//! The worker's life: take, start, shut down.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use tokio::sync::watch;
+
+use super::delivery::Handling;
+use super::intake::{Intake, deliveries};
+use super::room::WaitingRoom;
+use super::service::Service;
+use super::tasks::{Placement, Tasks};
+use super::{WorkerBuilder, WorkerError};
+use crate::broker::{BrokerError, Delivery, QueueSpec, SharedBroker};
+
+/// Takes events from a service's queue and runs its handlers; see the [module](super) for what becomes of them.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use celerysalt::handler::{HandlerDef, HandlerOptions, VersionSpec};
+/// # use celerysalt::worker::handler_fn;
+/// # let mail = HandlerDef { name: "mail".into(), pattern: "order.*".into(), version: VersionSpec::Latest,
+/// #     options: HandlerOptions::default(),
+/// #     handler: std::sync::Arc::new(handler_fn(|_| async { Ok(serde_json::Value::Null) })) };
+/// use std::sync::Arc;
+/// use celerysalt::broker::MemoryBroker;
+/// use celerysalt::worker::Worker;
+///
+/// let worker = Worker::builder(Arc::new(MemoryBroker::default()), "mails")
+///     .handlers([mail])
+///     .state("smtp.example.org".to_owned())
+///     .build()?;
+/// # let shutdown = async {};
+/// worker.run(shutdown).await?; // e.g. `tokio::signal::ctrl_c()` as shutdown
+/// # Ok(()) }
+/// ```
+pub struct Worker {
+    intake: Arc<Intake>,
+    service: Arc<Service>,
+    limits: Limits,
+}
+
+pub(super) struct Limits {
+    pub(super) concurrency: usize,
+    pub(super) prefetch: usize,
+    pub(super) crash_limit: u32,
+    pub(super) shutdown_time: Duration,
+}
+
+impl Worker {
+    /// Sets up a worker of this service.
+    pub fn builder(broker: SharedBroker, service: impl Into<String>) -> WorkerBuilder {
+        WorkerBuilder::new(broker, service.into())
+    }
+
+    pub(super) fn new(
+        broker: SharedBroker,
+        queue: QueueSpec,
+        service: Service,
+        limits: Limits,
+    ) -> Self {
+        let intake = Arc::new(Intake {
+            broker,
+            queue,
+            prefetch: limits.prefetch,
+            clock: Arc::clone(service.clock()),
+        });
+        Self {
+            intake,
+            service: Arc::new(service),
+            limits,
+        }
+    }
+
+    /// Declares the queue with its bindings, without taking from it, so that nothing published from now on
+    /// is unroutable. [`run`](Self::run) does it, too.
+    ///
+    /// # Errors
+    /// [`WorkerError::Broker`].
+    pub async fn declare(&self) -> Result<(), WorkerError> {
+        Ok(self.intake.broker.declare(&self.intake.queue).await?)
+    }
+
+    /// Works until `shutdown` ends. Then takes nothing more, lets running handlers end within the shutdown
+    /// time, and returns to the queue what is not done by then. Dropping the future instead is a crash:
+    /// the broker gives out again what it held.
+    ///
+    /// # Errors
+    /// [`WorkerError::Broker`] when the queue exists with other arguments. A broker that is not reachable is no
+    /// error: the worker tries on.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        self.run_on(Placement::Spawned, shutdown).await
+    }
+
+    pub(crate) async fn run_on(
+        self,
+        placement: Placement,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), WorkerError> {
+        let mut deliveries = std::pin::pin!(deliveries(Arc::clone(&self.intake)));
+        let mut shift = Shift {
+            worker: &self,
+            room: WaitingRoom::default(),
+            tasks: Tasks::new(placement),
+            stop: watch::Sender::new(false),
+        };
+        tracing::info!(
+            queue = self.intake.queue.name,
+            bindings = ?self.intake.queue.bindings,
+            concurrency = self.limits.concurrency,
+            "worker starts"
+        );
+        let ended = shift.work(deliveries.as_mut(), shutdown).await;
+        // The consumer inside `deliveries` must outlive this, or what is held would count as crashed.
+        shift.finish().await;
+        tracing::info!(queue = self.intake.queue.name, "worker ends");
+        ended.map_err(WorkerError::from)
+    }
+}
+
+/// One run of a worker.
+struct Shift<'a> {
+    worker: &'a Worker,
+    room: WaitingRoom,
+    tasks: Tasks,
+    stop: watch::Sender<bool>,
+}
+
+impl Shift<'_> {
+    async fn work(
+        &mut self,
+        mut deliveries: impl Stream<Item = Result<Delivery, BrokerError>> + Unpin,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), BrokerError> {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let limits = &self.worker.limits;
+        loop {
+            let taken = self.room.len() + self.tasks.len();
+            let place = self.tasks.len() < limits.concurrency;
+            // Takes what is there before it starts anything, so that the most urgent of it goes first.
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return Ok(()),
+                delivery = deliveries.next(), if taken < limits.prefetch => match delivery {
+                    Some(delivery) => self.admit(delivery?),
+                    None => return Ok(()),
+                },
+                () = std::future::ready(()), if place && self.room.len() > 0 => self.start_next(),
+                () = self.tasks.one_ended(), if self.tasks.len() > 0 => {}
+            }
+        }
+    }
+
+    /// Lets a delivery wait for its turn, by the message's priority, else its handlers'.
+    fn admit(&mut self, delivery: Delivery) {
+        let table = &self.worker.service.table;
+        let by_handlers = || {
+            let handlers = match &delivery.target {
+                Some(name) => table.by_name(name).cloned().into_iter().collect(),
+                None => table.matching(&delivery.envelope),
+            };
+            handlers.iter().filter_map(|def| def.options.priority).max()
+        };
+        let priority = delivery.envelope.meta.priority.or_else(by_handlers);
+        self.room.push(priority.unwrap_or(0), delivery);
+    }
+
+    fn start_next(&mut self) {
+        if let Some(delivery) = self.room.pop() {
+            let service = Arc::clone(&self.worker.service);
+            let handling = Handling::new(service, delivery, self.worker.limits.crash_limit);
+            self.tasks.start(handling.run(self.stop.subscribe()));
+        }
+    }
+
+    async fn finish(&mut self) {
+        while let Some(delivery) = self.room.pop() {
+            if let Err(error) = delivery.settle.requeue(None).await {
+                tracing::warn!(%error, "could not return an event; the broker takes it back itself");
+            }
+        }
+        let grace = self
+            .worker
+            .service
+            .clock()
+            .sleep(self.worker.limits.shutdown_time);
+        tokio::select! {
+            biased;
+            () = self.tasks.all_ended() => return,
+            () = grace => {}
+        }
+        tracing::warn!(
+            handlers = self.tasks.len(),
+            "the shutdown time is over; returning what is not done"
+        );
+        self.stop.send_replace(true);
+        self.tasks.all_ended().await;
+    }
+}

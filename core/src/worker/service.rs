@@ -1,0 +1,104 @@
+//! A service: its handlers, and what they need to run. Worker and in-process delivery are built of it.
+
+use std::sync::Arc;
+
+use super::runner::{Outcome, Runner};
+use super::{HandlerTable, Jitter, RandomJitter, WorkerError};
+use crate::broker::DeadReason;
+use crate::catalog::Role;
+use crate::clock::{SharedClock, SystemClock};
+use crate::event::Envelope;
+use crate::handler::{HandlerDef, StateMap};
+use crate::rpc::{Mismatch, SharedResultBackend, check_linked};
+
+pub(super) struct Service {
+    pub(super) table: HandlerTable,
+    pub(super) runner: Runner,
+    pub(super) results: Option<SharedResultBackend>,
+}
+
+impl Service {
+    pub(super) fn clock(&self) -> &SharedClock {
+        self.runner.clock()
+    }
+
+    /// Runs a handler; for an RPC with a check of what it is given and what it answers.
+    pub(super) async fn run(
+        &self,
+        def: &HandlerDef,
+        envelope: &Arc<Envelope>,
+        retries: u32,
+    ) -> Outcome {
+        let dead = |error: String| {
+            Outcome::Dead(DeadReason {
+                handler: Some(def.name.clone()),
+                attempts: retries.saturating_add(1),
+                error,
+            })
+        };
+        if !envelope.meta.is_rpc {
+            return self.runner.run(def, envelope, retries).await;
+        }
+        if let Err(mismatch) = check(envelope, Role::Event, &envelope.payload) {
+            return dead(format!("the request does not fit its schema {mismatch}"));
+        }
+        let outcome = self.runner.run(def, envelope, retries).await;
+        let checked = match &outcome {
+            Outcome::Done(value) => check(envelope, Role::Response, value),
+            Outcome::Declared(value) => check(envelope, Role::Error, value),
+            Outcome::Retry { .. } | Outcome::Dead(_) => Ok(()),
+        };
+        match checked {
+            Ok(()) => outcome,
+            Err(mismatch) => dead(format!("the answer does not fit its schema {mismatch}")),
+        }
+    }
+}
+
+fn check(envelope: &Envelope, role: Role, value: &serde_json::Value) -> Result<(), Mismatch> {
+    check_linked(&envelope.topic, envelope.version.as_deref(), role, value)
+}
+
+/// The settings that worker and in-process delivery have in common.
+pub(super) struct Setup {
+    pub(super) clock: SharedClock,
+    pub(super) state: StateMap,
+    pub(super) handlers: Option<Vec<HandlerDef>>,
+    pub(super) concurrency: usize,
+    pub(super) jitter: Arc<dyn Jitter>,
+    pub(super) results: Option<SharedResultBackend>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            state: StateMap::default(),
+            handlers: None,
+            concurrency: std::thread::available_parallelism().map_or(1, usize::from),
+            jitter: Arc::new(RandomJitter),
+            results: None,
+        }
+    }
+}
+
+impl Setup {
+    pub(super) fn build(self, service: &str) -> Result<Service, WorkerError> {
+        let table = match self.handlers {
+            Some(handlers) => HandlerTable::new(handlers)?,
+            None => HandlerTable::from_catalog()?,
+        };
+        if table.is_empty() {
+            return Err(WorkerError::NoHandlers {
+                service: service.to_owned(),
+            });
+        }
+        Ok(Service {
+            table,
+            runner: Runner::new(self.clock)
+                .with_state(self.state)
+                .with_jitter(self.jitter),
+            results: self.results,
+        })
+    }
+}

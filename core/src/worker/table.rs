@@ -1,0 +1,118 @@
+//! Which handlers take an event: by topic and version.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::WorkerError;
+use crate::catalog::SubscriberEntry;
+use crate::event::Envelope;
+use crate::handler::{HandlerDef, VersionSpec};
+use crate::topic::TopicPattern;
+
+/// The handlers of a service, their patterns parsed.
+#[derive(Clone, Default)]
+pub struct HandlerTable {
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    def: Arc<HandlerDef>,
+    pattern: TopicPattern,
+}
+
+impl HandlerTable {
+    /// A table of these handlers.
+    ///
+    /// # Errors
+    /// [`WorkerError::DuplicateHandler`], [`WorkerError::Pattern`].
+    pub fn new(defs: impl IntoIterator<Item = HandlerDef>) -> Result<Self, WorkerError> {
+        let mut entries = BTreeMap::new();
+        for def in defs {
+            let pattern = def.pattern.parse().map_err(|source| WorkerError::Pattern {
+                handler: def.name.clone(),
+                source,
+            })?;
+            let name = def.name.clone();
+            let def = Arc::new(def);
+            if entries
+                .insert(name.clone(), Entry { def, pattern })
+                .is_some()
+            {
+                return Err(WorkerError::DuplicateHandler { name });
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    /// A table of every `#[subscribe]` function that is linked into the program.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_catalog() -> Result<Self, WorkerError> {
+        Self::new(inventory::iter::<SubscriberEntry>().map(|entry| (entry.make)()))
+    }
+
+    /// The handlers that take this event, by name.
+    pub fn matching(&self, envelope: &Envelope) -> Vec<Arc<HandlerDef>> {
+        let version = envelope.version.as_deref().and_then(version_number);
+        self.entries
+            .values()
+            .filter(|entry| takes_version(&entry.def.version, version))
+            .filter(|entry| entry.pattern.matches(&envelope.topic))
+            .map(|entry| Arc::clone(&entry.def))
+            .collect()
+    }
+
+    /// The handler of this name.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<HandlerDef>> {
+        self.entries.get(name).map(|entry| &entry.def)
+    }
+
+    /// The topic patterns of all handlers, each once, sorted: a queue's bindings.
+    pub fn patterns(&self) -> Vec<String> {
+        let mut patterns: Vec<_> = self
+            .entries
+            .values()
+            .map(|entry| entry.pattern.to_string())
+            .collect();
+        patterns.sort();
+        patterns.dedup();
+        patterns
+    }
+
+    /// Whether there are no handlers.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+fn takes_version(spec: &VersionSpec, version: Option<u32>) -> bool {
+    match spec {
+        VersionSpec::Latest => true,
+        VersionSpec::AtLeast(least) => version.is_some_and(|version| version >= *least),
+    }
+}
+
+/// `v2` is 2, and so are `2` and `v2.1`; other texts are no version.
+fn version_number(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    digits.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(version_number("v10"), Some(10));
+        assert_eq!(version_number("2.1"), Some(2));
+        assert_eq!(version_number("latest"), None);
+        assert!(takes_version(&VersionSpec::AtLeast(2), Some(10)));
+        assert!(!takes_version(&VersionSpec::AtLeast(2), Some(1)));
+        assert!(!takes_version(&VersionSpec::AtLeast(1), None));
+        assert!(takes_version(&VersionSpec::Latest, None));
+    }
+}
