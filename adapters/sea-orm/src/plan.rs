@@ -4,7 +4,6 @@ use celerysalt::chain::{Chain, MAX_DEPTH};
 use celerysalt::event::Envelope;
 use celerysalt::model::{Change, Operation, Row};
 use celerysalt::rules::{self, Env, Rule, RuleSets, Rules as CoreRules};
-use celerysalt::value::Value;
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue, DbErr};
 use uuid::Uuid;
@@ -45,6 +44,11 @@ impl Moment {
             now: celerysalt::clock::ambient().now(),
             chain: Chain::current(),
         }
+    }
+
+    /// Whether nothing may fire here any more.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        self.chain.depth > MAX_DEPTH
     }
 }
 
@@ -103,12 +107,11 @@ pub(crate) fn check_chain<E: Follow>(
     rules: &CoreRules,
 ) -> Result<(), DbErr> {
     let moment = Moment::current();
-    if moment.chain.depth < MAX_DEPTH || !follows::<E>(rules, Operation::Insert) {
+    if !moment.is_too_deep() || !follows::<E>(rules, Operation::Insert) {
         return Ok(());
     }
     let followed = E::followed();
-    let nothing = Row::new(vec![Value::Null; followed.columns.len()]);
-    let row = followed.written(&nothing, model);
+    let row = followed.written(&followed.unwritten(), model);
     let mut ahead = Plan::default();
     inserted::<E>(
         &row,
