@@ -73,6 +73,16 @@ pub(crate) fn value(value: sea_orm::Value, ty: &FieldType) -> Value {
     }
 }
 
+/// Stands for a key that the database is yet to make.
+pub(crate) fn placeholder(ty: &FieldType) -> Value {
+    match ty {
+        FieldType::Int => Value::Int(0),
+        FieldType::Uuid => Value::Uuid(uuid::Uuid::nil()),
+        FieldType::Text => Value::Text(String::new()),
+        _ => Value::Null,
+    }
+}
+
 fn int(v: impl Into<i128>) -> Value {
     Value::Int(v.into())
 }

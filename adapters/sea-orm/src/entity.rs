@@ -2,6 +2,7 @@
 
 use celerysalt::model::{FieldDef, ModelDef, Row};
 use celerysalt::rules::Rules as CoreRules;
+use celerysalt::value::Value;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
     PrimaryKeyToColumn,
@@ -99,6 +100,18 @@ impl<E: Follow> Followed<E> {
     pub(crate) fn row(&self, model: &E::Model) -> Row {
         let values = std::iter::zip(&self.columns, self.def.fields())
             .map(|(column, field)| convert::value(model.get(*column), &field.ty));
+        Row::new(values.collect())
+    }
+
+    /// What is known of a row before it is inserted: nothing, but that it will have a key.
+    pub(crate) fn unwritten(&self) -> Row {
+        let values = std::iter::zip(&self.columns, self.def.fields());
+        let values = values.map(
+            |(column, field)| match E::PrimaryKey::from_column(*column) {
+                Some(_) => convert::placeholder(&field.ty),
+                None => Value::Null,
+            },
+        );
         Row::new(values.collect())
     }
 

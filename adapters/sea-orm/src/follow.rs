@@ -15,6 +15,7 @@ use crate::entity::Follow;
 use crate::hooks;
 use crate::passing::Passing;
 use crate::plan::Moment;
+use crate::row::Lock;
 use crate::transaction;
 
 /// Saves of an active model in a transaction of their own: what fires is committed with the row, or neither is.
@@ -75,7 +76,7 @@ where
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let own = begin(db).await?;
+        let (own, _) = begin(db).await?;
         let saved = insert::<A::Entity, _>(&own, self).await;
         end(own, saved).await
     }
@@ -87,8 +88,8 @@ where
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let own = begin(db).await?;
-        let saved = update::<A::Entity, _>(&own, self).await;
+        let (own, lock) = begin(db).await?;
+        let saved = update::<A::Entity, _>(&own, self, lock).await;
         end(own, saved).await
     }
 
@@ -108,8 +109,8 @@ where
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let own = begin(db).await?;
-        let deleted = delete::<A::Entity, _>(&own, self).await;
+        let (own, lock) = begin(db).await?;
+        let deleted = delete::<A::Entity, _>(&own, self, lock).await;
         end(own, deleted).await
     }
 }
@@ -147,16 +148,18 @@ where
 }
 
 /// SQLite takes the write lock at once, so that a reader does not find out too late that it may not write.
-async fn begin<C: ConnectionTrait + TransactionTrait>(db: &C) -> Result<C::Transaction, DbErr> {
+async fn begin<C: ConnectionTrait + TransactionTrait>(
+    db: &C,
+) -> Result<(C::Transaction, Lock), DbErr> {
     let on_a_connection = typeid::of::<C>() == TypeId::of::<DatabaseConnection>();
     if db.get_database_backend() == DbBackend::Sqlite && on_a_connection {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        return db.begin_with_options(options).await;
+        return Ok((db.begin_with_options(options).await?, Lock::Held));
     }
-    db.begin().await
+    Ok((db.begin().await?, Lock::Take))
 }
 
 async fn end<T: TransactionSession, R>(own: T, result: Result<R, DbErr>) -> Result<R, DbErr> {
@@ -184,10 +187,11 @@ async fn insert<E: Follow, C: ConnectionTrait>(
 async fn update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
+    lock: Lock,
 ) -> Result<E::Model, DbErr> {
     let mut model = before::<E, C>(db, model, false).await?;
     let moment = Moment::current();
-    let mut plan = transaction::plan_update::<E, C>(db, &mut model, &moment).await?;
+    let mut plan = transaction::plan_update::<E, C>(db, &mut model, &moment, lock).await?;
     transaction::write_rules::<E>(&mut model, &mut plan);
     let model = E::update(model).exec(db).await?;
     transaction::keep(db, &plan, &moment).await?;
@@ -197,11 +201,12 @@ async fn update<E: Follow, C: ConnectionTrait>(
 async fn delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut model: E::ActiveModel,
+    lock: Lock,
 ) -> Result<DeleteResult, DbErr> {
     hooks::pass::<E>(&mut model, Passing::Followed);
     let mut model = E::ActiveModel::before_delete(model, db).await?;
     hooks::take_passing::<E>(&mut model);
-    let deleted = transaction::delete::<E, C>(db, model.clone()).await?;
+    let deleted = transaction::delete::<E, C>(db, model.clone(), lock).await?;
     hooks::pass::<E>(&mut model, Passing::Followed);
     E::ActiveModel::after_delete(model, db).await?;
     Ok(deleted)

@@ -6,6 +6,7 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
+use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
 };
@@ -13,6 +14,7 @@ use sea_orm::{
 use crate::column::Rules;
 use crate::entity::Follow;
 use crate::passing::Passing;
+use crate::row::Lock;
 use crate::{attach, plan, pool, transaction};
 
 type Entity<A> = <A as ActiveModelTrait>::Entity;
@@ -81,7 +83,8 @@ where
     }
     let deleting = if is_transaction::<C>() {
         let moment = plan::Moment::current();
-        let plan = transaction::plan_delete::<Entity<A>, C>(db, &model, &moment).await?;
+        let plan =
+            transaction::plan_delete::<Entity<A>, C>(db, &model, &moment, Lock::Take).await?;
         (plan.events, plan.intents)
     } else {
         pool::before_delete::<Entity<A>, C>(db, &model).await?
@@ -123,13 +126,15 @@ where
 
 /// Checks the rules of a new row. A note that came with rules copied from another row is not this row's.
 pub(crate) fn check_attached<E: Follow>(model: &mut E::ActiveModel) -> Result<(), DbErr> {
-    match rules_in::<E>(model) {
+    let rules = match rules_in::<E>(model) {
         Some(rules) => {
             rules.set_note(None);
-            attach::check::<E>(rules)
+            attach::check::<E>(rules)?;
+            (**rules).clone()
         }
-        None => Ok(()),
-    }
+        None => CoreRules::new(),
+    };
+    plan::check_chain::<E>(model, &rules)
 }
 
 /// A `DatabaseTransaction` is known to be a transaction; anything else may be one or not.

@@ -99,18 +99,22 @@ fn part_to_json(value: &Value) -> Option<serde_json::Value> {
     }
 }
 
+/// The very type of the key's column: a driver may have the statement prepared for it.
 fn part_from_json(ty: ArrayType, part: &serde_json::Value) -> Option<Value> {
+    fn int<T: TryFrom<i64> + Into<Value>>(part: &serde_json::Value) -> Option<Value> {
+        T::try_from(part.as_i64()?).ok().map(Into::into)
+    }
     match ty {
         ArrayType::String => Some(Value::from(part.as_str()?)),
         ArrayType::Uuid => Some(Value::from(part.as_str()?.parse::<uuid::Uuid>().ok()?)),
+        ArrayType::TinyInt => int::<i8>(part),
+        ArrayType::SmallInt => int::<i16>(part),
+        ArrayType::Int => int::<i32>(part),
+        ArrayType::BigInt => int::<i64>(part),
+        ArrayType::TinyUnsigned => int::<u8>(part),
+        ArrayType::SmallUnsigned => int::<u16>(part),
+        ArrayType::Unsigned => int::<u32>(part),
         ArrayType::BigUnsigned => Some(Value::from(part.as_u64()?)),
-        ArrayType::TinyInt
-        | ArrayType::SmallInt
-        | ArrayType::Int
-        | ArrayType::BigInt
-        | ArrayType::TinyUnsigned
-        | ArrayType::SmallUnsigned
-        | ArrayType::Unsigned => Some(Value::from(part.as_i64()?)),
         _ => None,
     }
 }

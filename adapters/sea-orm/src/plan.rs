@@ -1,9 +1,9 @@
 //! What a save does beside writing its columns: found by evaluating rules, before anything is written.
 
-use celerysalt::chain::Chain;
+use celerysalt::chain::{Chain, MAX_DEPTH};
 use celerysalt::event::Envelope;
 use celerysalt::model::{Change, Operation, Row};
-use celerysalt::rules::{self, BrokenRule, Env, Rule, RuleSets, Rules as CoreRules};
+use celerysalt::rules::{self, Env, Rule, RuleSets, Rules as CoreRules};
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue, DbErr};
 use uuid::Uuid;
@@ -44,6 +44,11 @@ impl Moment {
             now: celerysalt::clock::ambient().now(),
             chain: Chain::current(),
         }
+    }
+
+    /// Whether nothing may fire here any more.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        self.chain.depth > MAX_DEPTH
     }
 }
 
@@ -93,6 +98,29 @@ pub(crate) fn update<E: Follow>(
     fire::<E>(&change, &mut rules, moment, &moment.chain, &mut plan)?;
     plan.rules = differs(&rules, stored).then_some(rules);
     Ok(plan)
+}
+
+/// Refuses an insert whose on-insert rules would fire too deep in a chain, before anything is written. What
+/// the database will make of the row is not known here, so this is a look ahead and not the evaluation.
+pub(crate) fn check_chain<E: Follow>(
+    model: &E::ActiveModel,
+    rules: &CoreRules,
+) -> Result<(), DbErr> {
+    let moment = Moment::current();
+    if !moment.is_too_deep() || !follows::<E>(rules, Operation::Insert) {
+        return Ok(());
+    }
+    let followed = E::followed();
+    let row = followed.written(&followed.unwritten(), model);
+    let mut ahead = Plan::default();
+    inserted::<E>(
+        &row,
+        "",
+        &mut rules.clone(),
+        &moment,
+        &moment.chain,
+        &mut ahead,
+    )
 }
 
 /// Plans what follows an insert: `model` is the row as the database holds it.
@@ -209,24 +237,11 @@ fn fire<E: Follow>(
             error,
         })
     })?;
-    report::<E>(change, &evaluation.broken);
     for spent in &evaluation.spent {
         rules.remove(spent);
     }
     plan.events.extend(evaluation.events);
     Ok(())
-}
-
-/// Broken rules stop nobody and stay in the row; somebody should look at them.
-fn report<E: Follow>(change: &Change<'_>, broken: &[BrokenRule]) {
-    for rule in broken {
-        let id = rule.id.as_deref().unwrap_or("without id");
-        tracing::warn!(
-            model = E::NAME, row = change.aggregate, rule = id, errors = %rule.errors,
-            "a broken rule was skipped"
-        );
-        metrics::counter!("celerysalt_broken_rules_total", "model" => E::NAME).increment(1);
-    }
 }
 
 /// Whether the column would hold something else.

@@ -13,8 +13,9 @@ use crate::entity::Follow;
 use crate::key::Key;
 use crate::note::{self, Note};
 use crate::plan::{self, Moment, Plan};
+use crate::row::{self, Lock};
 use crate::tables::Intent;
-use crate::{row, tables, transaction};
+use crate::{tables, transaction};
 
 /// How many intents are read at once.
 const BATCH: u64 = 100;
@@ -160,7 +161,7 @@ async fn find<E: Follow>(
             Condition::all().add(rules.cast_as("text").like(format!("%{}%", intent.id)))
         }
     };
-    row::locked::<E, _>(db, which, LockType::Update).await
+    row::locked::<E, _>(db, which, LockType::Update, Lock::Held).await
 }
 
 /// The row carries the intent's note.

@@ -14,17 +14,29 @@ use crate::tables;
 /// The name under which a fingerprint is selected.
 const SEEN: &str = "celerysalt_seen";
 
+/// How an SQLite transaction comes to its write lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// It began without; it takes the lock before it reads.
+    Take,
+    /// It has held the lock since it began.
+    Held,
+}
+
 /// The row as it stands now, held until the transaction ends. `db` must be in a transaction.
 pub(crate) async fn locked<E: Follow, C: ConnectionTrait>(
     db: &C,
     which: Condition,
-    lock: LockType,
+    kind: LockType,
+    lock: Lock,
 ) -> Result<Option<E::Model>, DbErr> {
     let select = E::find().filter(which);
     match db.get_database_backend() {
-        DbBackend::Postgres => select.lock(lock).one(db).await,
+        DbBackend::Postgres => select.lock(kind).one(db).await,
         DbBackend::Sqlite => {
-            tables::lock_for_write(db).await?;
+            if lock == Lock::Take {
+                tables::lock_for_write(db).await?;
+            }
             select.one(db).await
         }
         other => Err(unsupported(other)),

@@ -7,18 +7,20 @@ use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryTrait};
 use crate::entity::Follow;
 use crate::key::Key;
 use crate::plan::{self, Moment, Plan};
-use crate::{row, tables};
+use crate::row::{self, Lock};
+use crate::tables;
 
 /// Plans an update; an empty plan when the row is not there, which is SeaORM's to report.
 pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &mut E::ActiveModel,
     moment: &Moment,
+    lock: Lock,
 ) -> Result<Plan, DbErr> {
     let Some(key) = Key::<E>::of_active(model) else {
         return Ok(Plan::default());
     };
-    match row::locked::<E, C>(db, key.condition(), LockType::NoKeyUpdate).await? {
+    match row::locked::<E, C>(db, key.condition(), LockType::NoKeyUpdate, lock).await? {
         Some(old) => plan::update::<E>(&old, model, moment),
         None => Ok(Plan::default()),
     }
@@ -51,7 +53,7 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     mut model: E::ActiveModel,
 ) -> Result<E::ActiveModel, DbErr> {
     let moment = Moment::current();
-    let mut plan = plan_update::<E, C>(db, &mut model, &moment).await?;
+    let mut plan = plan_update::<E, C>(db, &mut model, &moment, Lock::Take).await?;
     write_rules::<E>(&mut model, &mut plan);
     if plan.is_empty() {
         return Ok(model);
@@ -100,11 +102,12 @@ pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &E::ActiveModel,
     moment: &Moment,
+    lock: Lock,
 ) -> Result<Plan, DbErr> {
     let Some(key) = Key::<E>::of_active(model) else {
         return Ok(Plan::default());
     };
-    match row::locked::<E, C>(db, key.condition(), LockType::Update).await? {
+    match row::locked::<E, C>(db, key.condition(), LockType::Update, lock).await? {
         Some(old) => plan::delete::<E>(&old, moment),
         None => Ok(Plan::default()),
     }
@@ -114,9 +117,10 @@ pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
 pub(crate) async fn delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
+    lock: Lock,
 ) -> Result<DeleteResult, DbErr> {
     let moment = Moment::current();
-    let plan = plan_delete::<E, C>(db, &model, &moment).await?;
+    let plan = plan_delete::<E, C>(db, &model, &moment, lock).await?;
     let deleted = E::delete(model).exec(db).await?;
     if deleted.rows_affected > 0 {
         keep(db, &plan, &moment).await?;

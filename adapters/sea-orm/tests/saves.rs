@@ -9,7 +9,9 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, IntoActiveModel, TransactionTrait};
 use serde_json::json;
 use support::models::{created, deleted, paid};
-use support::paths::{self, IN_TRANSACTION, new_order, only_status, reload, stored_order, with_status};
+use support::paths::{
+    self, IN_TRANSACTION, new_order, only_status, reload, stored_order, with_status,
+};
 use support::{PATHS, count, order, outbox, stored_rules, topics};
 
 on_both! {
@@ -275,4 +277,3 @@ async fn stored_in<C: ConnectionTrait>(db: &C, number: &str) -> i32 {
     let insert = order::Entity::insert(paths::new_order(number, vec![]));
     insert.exec(db).await.unwrap().last_insert_id
 }
-

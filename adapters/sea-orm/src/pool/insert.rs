@@ -46,6 +46,10 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
     let Some(note) = Note::of(E::rules(&model)) else {
         return Ok(model);
     };
+    let moment = Moment::current();
+    let refused = moment
+        .is_too_deep()
+        .then(|| plan::insert::<E>(&model, &moment));
     let key = Key::<E>::of_model(&model);
     match settled::<E, C>(db, &key).await {
         Ok(Some(rules)) => *E::rules_mut(&mut model) = rules.into(),
@@ -55,7 +59,8 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
             E::rules_mut(&mut model).set_note(None);
         }
     }
-    Ok(model)
+    // The row is there and its rules will not fire: the caller must know.
+    refused.transpose().map(|_| model)
 }
 
 /// Settles the row's note; the rules as they stand then, `None` when the row is gone.

@@ -1,6 +1,14 @@
 //! What the tests share: two databases, two models, four ways to save.
-#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic
+)]
 
+pub mod failing;
 pub mod models;
 pub mod paths;
 
@@ -133,7 +141,11 @@ pub async fn outbox<C: ConnectionTrait>(db: &C) -> Vec<Fired> {
 
 /// The topics in the outbox, in order.
 pub async fn topics<C: ConnectionTrait>(db: &C) -> Vec<String> {
-    outbox(db).await.into_iter().map(|fired| fired.topic).collect()
+    outbox(db)
+        .await
+        .into_iter()
+        .map(|fired| fired.topic)
+        .collect()
 }
 
 pub async fn count<C: ConnectionTrait>(db: &C, table: &str) -> i64 {

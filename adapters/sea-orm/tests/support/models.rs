@@ -101,7 +101,8 @@ pub mod ticket {
             insert: bool,
         ) -> Result<Self, DbErr> {
             let saves = self.saves.clone().into_value();
-            let saves = saves.and_then(|v| <i32 as sea_orm::sea_query::ValueType>::try_from(v).ok());
+            let saves =
+                saves.and_then(|v| <i32 as sea_orm::sea_query::ValueType>::try_from(v).ok());
             self.saves = sea_orm::ActiveValue::Set(saves.unwrap_or_default() + 1);
             celerysalt_sea_orm::before_save(self, db, insert).await
         }

@@ -1,7 +1,7 @@
 //! The ways to save, so that a test can say the same of each.
 
-use celerysalt_sea_orm::{FollowDelete, FollowSave, Rules};
 use celerysalt::rules::Rule;
+use celerysalt_sea_orm::{FollowDelete, FollowSave, Rules};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -181,11 +181,7 @@ pub fn new_order(number: &str, rules: Vec<Rule>) -> order::ActiveModel {
 }
 
 /// An order that stands in the database, put there without hooks.
-pub async fn stored_order(
-    db: &DatabaseConnection,
-    number: &str,
-    rules: Vec<Rule>,
-) -> order::Model {
+pub async fn stored_order(db: &DatabaseConnection, number: &str, rules: Vec<Rule>) -> order::Model {
     let id = order::Entity::insert(new_order(number, rules))
         .exec(db)
         .await
@@ -195,7 +191,11 @@ pub async fn stored_order(
 }
 
 pub async fn reload<C: ConnectionTrait>(db: &C, id: i32) -> order::Model {
-    order::Entity::find_by_id(id).one(db).await.unwrap().unwrap()
+    order::Entity::find_by_id(id)
+        .one(db)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 /// The order with another status, as a save writes it.

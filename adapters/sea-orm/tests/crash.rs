@@ -1,0 +1,216 @@
+//! Saves without a transaction whose saver dies: at every statement, before and after it arrives. What was
+//! committed fires once in the end, what was not fires nothing, and nothing is left behind.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::sync::Arc;
+
+use celerysalt::clock;
+use celerysalt::testing::TestClock;
+use celerysalt_sea_orm::{Recovered, recover};
+use chrono::{TimeDelta, Utc};
+use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, ModelTrait};
+use support::failing::Failing;
+use support::models::{created, deleted, paid};
+use support::paths::{new_order, only_status, reload, stored_order, with_status};
+use support::{TestDb, count, order, outbox, stored_rules};
+
+/// More statements than any save sends.
+const STEPS: usize = 40;
+
+on_both! {
+    async fn an_update_is_whole_after_recovery_wherever_it_dies(test: &TestDb) {
+        let mut finished = 0;
+        for (steps, arrives) in crashes() {
+            let before = outbox(&test.db).await.len();
+            let number = format!("{steps} {arrives}");
+            let order = stored_order(&test.db, &number, vec![paid(), deleted()]).await;
+            let db = Failing::new(&test.db, steps, arrives);
+            let saved = with_status(&order, "paid").update(&db).await;
+            recover_now_and_later(&test.db).await;
+            let now = reload(&test.db, order.id).await;
+            let fired = outbox(&test.db).await.len() - before;
+            assert_eq!(fired, usize::from(now.status == "paid"), "{number}");
+            assert_eq!(now.on_change_rules.len(), 2 - fired, "{number}");
+            assert!(saved.is_err() || now.status == "paid", "{number}");
+            assert_nothing_left(&test.db, order.id).await;
+            finished += usize::from(db.is_alive());
+        }
+        assert!(finished > 0, "STEPS is too small to see a whole save");
+    }
+
+    async fn the_next_save_makes_good_what_the_last_left(test: &TestDb) {
+        for (steps, arrives) in crashes() {
+            let before = outbox(&test.db).await.len();
+            let number = format!("{steps} {arrives}");
+            let order = stored_order(&test.db, &number, vec![paid()]).await;
+            let db = Failing::new(&test.db, steps, arrives);
+            let _ = with_status(&order, "paid").update(&db).await;
+            let was_paid = reload(&test.db, order.id).await.status == "paid";
+            // Another field, so that this save fires nothing of its own.
+            let mut next = order::ActiveModel { id: sea_orm::ActiveValue::Unchanged(order.id), ..Default::default() };
+            next.remark = sea_orm::ActiveValue::Set(Some("next".to_owned()));
+            next.update(&test.db).await.unwrap();
+            assert_eq!(outbox(&test.db).await.len() - before, usize::from(was_paid), "{number}");
+            let rules = stored_rules(&test.db, order.id).await;
+            assert!(!rules.contains("celerysalt"), "{number}: {rules}");
+        }
+    }
+
+    async fn an_insert_is_whole_after_recovery_wherever_it_dies(test: &TestDb) {
+        for (steps, arrives) in crashes() {
+            let before = outbox(&test.db).await.len();
+            let number = format!("{steps} {arrives}");
+            let db = Failing::new(&test.db, steps, arrives);
+            let _ = new_order(&number, vec![created(), paid()]).insert(&db).await;
+            recover_now_and_later(&test.db).await;
+            let row = find(&test.db, &number).await;
+            let fired = outbox(&test.db).await.len() - before;
+            assert_eq!(fired, usize::from(row.is_some()), "{number}");
+            if let Some(row) = row {
+                assert_eq!(row.on_change_rules.len(), 1, "{number}");
+                assert_nothing_left(&test.db, row.id).await;
+            }
+            assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+        }
+    }
+
+    async fn a_delete_is_whole_after_recovery_wherever_it_dies(test: &TestDb) {
+        for (steps, arrives) in crashes() {
+            let before = outbox(&test.db).await.len();
+            let number = format!("{steps} {arrives}");
+            let order = stored_order(&test.db, &number, vec![deleted(), paid()]).await;
+            let db = Failing::new(&test.db, steps, arrives);
+            let _ = order.clone().delete(&db).await;
+            recover_now_and_later(&test.db).await;
+            let row = find(&test.db, &number).await;
+            let fired = outbox(&test.db).await.len() - before;
+            assert_eq!(fired, usize::from(row.is_none()), "{number}");
+            if let Some(row) = row {
+                assert_eq!(row, order, "{number}");
+                assert_nothing_left(&test.db, row.id).await;
+            }
+            assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+        }
+    }
+
+    async fn a_second_delete_takes_over_what_the_first_left(test: &TestDb) {
+        for (steps, arrives) in crashes() {
+            let before = outbox(&test.db).await.len();
+            let number = format!("{steps} {arrives}");
+            let order = stored_order(&test.db, &number, vec![deleted()]).await;
+            let db = Failing::new(&test.db, steps, arrives);
+            let _ = order.clone().delete(&db).await;
+            order.delete(&test.db).await.unwrap();
+            recover_now_and_later(&test.db).await;
+            assert_eq!(outbox(&test.db).await.len() - before, 1, "{number}");
+            assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+        }
+    }
+
+    async fn a_delete_in_a_transaction_takes_over_a_claim(test: &TestDb) {
+        use sea_orm::TransactionTrait;
+        for (steps, arrives) in crashes() {
+            let before = outbox(&test.db).await.len();
+            let number = format!("{steps} {arrives}");
+            let order = stored_order(&test.db, &number, vec![deleted()]).await;
+            let db = Failing::new(&test.db, steps, arrives);
+            let _ = order.clone().delete(&db).await;
+            let own = test.db.begin().await.unwrap();
+            order.delete(&own).await.unwrap();
+            own.commit().await.unwrap();
+            recover_now_and_later(&test.db).await;
+            assert_eq!(outbox(&test.db).await.len() - before, 1, "{number}");
+            assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+        }
+    }
+
+    async fn a_future_that_is_dropped_is_a_crash_too(test: &TestDb) {
+        for polls in 1..60_usize {
+            let before = outbox(&test.db).await.len();
+            let order = stored_order(&test.db, &format!("{polls}"), vec![paid()]).await;
+            let save = with_status(&order, "paid").update(&test.db);
+            let mut save = Box::pin(save);
+            let mut left = polls;
+            let cut = std::future::poll_fn(|cx| {
+                if left == 0 {
+                    return std::task::Poll::Ready(());
+                }
+                left -= 1;
+                save.as_mut().poll(cx).map(drop)
+            });
+            cut.await;
+            drop(save);
+            recover_now_and_later(&test.db).await;
+            let now = reload(&test.db, order.id).await;
+            let fired = outbox(&test.db).await.len() - before;
+            assert_eq!(fired, usize::from(now.status == "paid"), "{polls}");
+            assert_nothing_left(&test.db, order.id).await;
+        }
+    }
+
+    async fn recovery_beside_savers_moves_nothing_twice(test: &TestDb) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..16 {
+            let db = test.db.clone();
+            tasks.spawn(async move {
+                let order = new_order(&format!("{n}"), vec![created(), paid(), deleted()]).insert(&db).await.unwrap();
+                only_status(order.id, "paid").update(&db).await.unwrap();
+                reload(&db, order.id).await.delete(&db).await.unwrap();
+            });
+        }
+        while !tasks.is_empty() {
+            recover(&test.db).await.unwrap();
+            tokio::task::yield_now().await;
+            while tasks.try_join_next().is_some_and(|joined| { joined.unwrap(); true }) {}
+        }
+        let mut fired: Vec<_> = outbox(&test.db).await.into_iter().map(|event| event.topic).collect();
+        fired.sort();
+        let expected = [["order.created"; 16], ["order.deleted"; 16], ["order.paid"; 16]].concat();
+        assert_eq!(fired, expected);
+        recover_now_and_later(&test.db).await;
+        assert_eq!(count(&test.db, "celerysalt_pending").await, 0);
+    }
+
+    async fn recovery_says_what_it_found(test: &TestDb) {
+        let nothing = Recovered::default();
+        assert_eq!(recover(&test.db).await.unwrap(), nothing);
+        let order = stored_order(&test.db, "moved", vec![paid()]).await;
+        let _ = with_status(&order, "paid").update(&Failing::new(&test.db, 4, false)).await;
+        let _ = only_status(order.id, "paid").update(&test.db).await;
+        let order = stored_order(&test.db, "announced", vec![paid()]).await;
+        let _ = with_status(&order, "paid").update(&Failing::new(&test.db, 3, false)).await;
+        let found = recover(&test.db).await.unwrap();
+        assert_eq!((found.left, found.dropped, found.failed), (1, 0, 0));
+        let later = later(recover(&test.db)).await.unwrap();
+        assert_eq!((later.left, later.dropped, later.failed), (0, 1, 0));
+    }
+}
+
+fn crashes() -> impl Iterator<Item = (usize, bool)> {
+    (1..STEPS).flat_map(|steps| [(steps, false), (steps, true)])
+}
+
+/// What a program does at start, and again ten minutes later.
+async fn recover_now_and_later(db: &DatabaseConnection) {
+    assert_eq!(recover(db).await.unwrap().failed, 0);
+    assert_eq!(later(recover(db)).await.unwrap().failed, 0);
+}
+
+async fn later<F: Future>(recovery: F) -> F::Output {
+    let clock = TestClock::at(Utc::now() + TimeDelta::minutes(11));
+    clock::scope(Arc::new(clock), recovery).await
+}
+
+async fn assert_nothing_left(db: &DatabaseConnection, order: i32) {
+    let rules = stored_rules(db, order).await;
+    assert!(!rules.contains("celerysalt"), "{rules}");
+    assert_eq!(count(db, "celerysalt_pending").await, 0);
+}
+
+async fn find(db: &DatabaseConnection, number: &str) -> Option<order::Model> {
+    use sea_orm::{ColumnTrait, QueryFilter};
+    let select = order::Entity::find().filter(order::Column::Number.eq(number));
+    select.one(db).await.unwrap()
+}
