@@ -12,7 +12,7 @@ use celerysalt::catalog::{EventInfo, EventSchema, EventSchemas};
 use celerysalt::chain::Chain;
 use celerysalt::clock::{Clock, new_id};
 use celerysalt::event::Envelope;
-use celerysalt::outbox::{OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement};
+use celerysalt::outbox::{Claim, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement};
 use celerysalt::publisher::{Publish, PublishOptions, Publisher, PublisherError};
 use celerysalt::testing::{TestBus, TestClock};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -218,15 +218,15 @@ impl OutboxStore for Appended {
         Err(OutboxError::NotMigrated)
     }
 
-    async fn renew(&self, _: &[Uuid], _: DateTime<Utc>, _: Duration) -> Result<(), OutboxError> {
+    async fn renew(&self, _: &[Claim], _: DateTime<Utc>, _: Duration) -> Result<(), OutboxError> {
         Err(OutboxError::NotMigrated)
     }
 
-    async fn release(&self, _: &[Uuid]) -> Result<(), OutboxError> {
+    async fn release(&self, _: &[Claim]) -> Result<(), OutboxError> {
         Err(OutboxError::NotMigrated)
     }
 
-    async fn next_due(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
+    async fn next_due(&self, _: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, OutboxError> {
         Err(OutboxError::NotMigrated)
     }
 

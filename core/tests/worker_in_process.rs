@@ -35,21 +35,17 @@ impl Bench {
     }
 
     fn event(&self, order: u64, aggregate: Option<&str>) -> OutboxEvent {
-        OutboxEvent {
-            envelope: Envelope {
-                id: new_id(&self.clock),
-                topic: "order.paid".to_owned(),
-                version: Some("v1".to_owned()),
-                payload: json!({"order_id": order}),
-                meta: Meta {
-                    aggregate: aggregate.map(str::to_owned),
-                    ..Meta::default()
-                },
+        let envelope = Envelope {
+            id: new_id(&self.clock),
+            topic: "order.paid".to_owned(),
+            version: Some("v1".to_owned()),
+            payload: json!({"order_id": order}),
+            meta: Meta {
+                aggregate: aggregate.map(str::to_owned),
+                ..Meta::default()
             },
-            created_at: self.clock.now(),
-            attempts: 0,
-            progress: Progress::default(),
-        }
+        };
+        OutboxEvent::new(envelope, self.clock.now(), uuid::Uuid::nil())
     }
 
     async fn one(&self, event: OutboxEvent) -> Settlement {
