@@ -9,7 +9,7 @@ use std::time::Duration;
 use celerysalt::clock::{Clock, new_id};
 use celerysalt::event::{Envelope, Meta};
 use celerysalt::handler::{HandlerDef, HandlerError, RateLimit, VersionSpec};
-use celerysalt::outbox::{Destination, HandlerProgress, OutboxEvent, Progress, Settlement};
+use celerysalt::outbox::{Destination, HandlerProgress, OutboxEvent, Settlement};
 use celerysalt::testing::TestClock;
 use celerysalt::worker::InProcess;
 use chrono::{DateTime, TimeDelta, Utc};
