@@ -1,2 +1,26 @@
-//! Placeholder.
-fn main() {}
+//! The `celerysalt` command.
+//!
+//! Exit codes: 0 done, 1 what was checked has errors, 2 bad input or usage.
+
+mod args;
+mod error;
+mod input;
+mod rules;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, RulesCommand};
+
+fn main() -> ExitCode {
+    let Command::Rules { command } = Cli::parse().command;
+    let done = match &command {
+        RulesCommand::Check(args) => rules::check::run(args),
+        RulesCommand::Eval(args) => rules::eval::run(args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(2)
+    })
+}

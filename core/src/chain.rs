@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::event::Envelope;
+
 /// The deepest chain that is allowed (DESIGN: 16).
 pub const MAX_DEPTH: u32 = 16;
 
@@ -38,6 +40,46 @@ impl Chain {
     /// The chain of the event whose handler is running here; an empty one outside of handlers.
     pub fn current() -> Chain {
         CURRENT.try_with(Clone::clone).unwrap_or_default()
+    }
+
+    /// The chain of what the handlers of this event cause: current while they run.
+    ///
+    /// The correlation is kept (the event's own id when it has none), the event is the cause, and one more
+    /// event came before.
+    ///
+    /// ```
+    /// use celerysalt::chain::Chain;
+    /// use celerysalt::event::{Envelope, Meta};
+    ///
+    /// let envelope = Envelope {
+    ///     id: uuid::Uuid::from_u128(7),
+    ///     topic: "order.paid".into(),
+    ///     version: None,
+    ///     payload: serde_json::json!({}),
+    ///     meta: Meta::default(),
+    /// };
+    /// let chain = Chain::caused_by(&envelope);
+    /// assert_eq!(chain.causation_id, Some(envelope.id));
+    /// assert_eq!(chain.correlation_id, Some(envelope.id.to_string()));
+    /// assert_eq!(chain.depth, 1);
+    /// ```
+    pub fn caused_by(envelope: &Envelope) -> Chain {
+        let chain = &envelope.meta.chain;
+        let correlation = chain.correlation_id.clone();
+        Chain {
+            correlation_id: correlation.or_else(|| Some(envelope.id.to_string())),
+            causation_id: Some(envelope.id),
+            depth: chain.depth.saturating_add(1),
+            fired: chain.fired.clone(),
+        }
+    }
+
+    /// The chain that an event made here carries: this one, with the event's own id as correlation when
+    /// nobody set one.
+    pub fn of_event(&self, id: Uuid) -> Chain {
+        let mut chain = self.clone();
+        chain.correlation_id.get_or_insert_with(|| id.to_string());
+        chain
     }
 
     /// Runs a future with this chain as the current one.

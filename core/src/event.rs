@@ -96,3 +96,60 @@ pub struct Meta {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
 }
+
+/// An error that an RPC handler declares: it is the caller's answer, never a reason to retry.
+/// Implemented by `#[event_error("topic")]` and by [`RpcError`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not declared as an RPC's error",
+    note = "put `#[celerysalt::event_error(\"some.topic\")]` on the type, or use `celerysalt::event::RpcError`"
+)]
+pub trait DeclaredError: Serialize {}
+
+/// The declared error of an RPC that names none of its own.
+///
+/// ```
+/// use celerysalt::event::RpcError;
+///
+/// let error = RpcError::new("OVERFLOW", "the sum does not fit").with_details(serde_json::json!({"max": 255}));
+/// assert_eq!(error.to_string(), "OVERFLOW: the sum does not fit");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RpcError {
+    /// What went wrong, for programs: `INSUFFICIENT_FUNDS`.
+    pub error_code: String,
+    /// What went wrong, for people.
+    pub error_message: String,
+    /// Anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl RpcError {
+    /// An error of this code and message, without details.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            error_code: code.into(),
+            error_message: message.into(),
+            details: None,
+        }
+    }
+
+    /// The same error with details: the members of a JSON object; any other value stands under `value`.
+    pub fn with_details(mut self, details: serde_json::Value) -> Self {
+        self.details = Some(match details {
+            serde_json::Value::Object(members) => members,
+            other => serde_json::Map::from_iter([("value".to_owned(), other)]),
+        });
+        self
+    }
+}
+
+impl std::fmt::Display for RpcError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.error_code, self.error_message)
+    }
+}
+
+impl std::error::Error for RpcError {}
+
+impl DeclaredError for RpcError {}

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::SharedClock;
-use crate::event::Envelope;
+use crate::error_text::chain_text;
+use crate::event::{DeclaredError, Envelope};
 
 /// Handles events. Implemented by `#[subscribe]`'s expansion; may be implemented by hand.
 ///
@@ -174,4 +175,65 @@ pub enum HandlerError {
     /// An RPC handler's declared error: answered to the caller, the event is done.
     #[error("declared error: {0}")]
     Declared(serde_json::Value),
+}
+
+impl HandlerError {
+    /// The handler failed; not retried. For functions that return `HandlerError` themselves.
+    pub fn failed(error: impl Into<BoxError>) -> Self {
+        Self::Failed {
+            error: text_of(error),
+            retryable: false,
+        }
+    }
+
+    /// Asks for a retry after the options' delay.
+    pub fn retry(error: impl Into<BoxError>) -> Self {
+        Self::Retry {
+            error: text_of(error),
+            after: None,
+        }
+    }
+
+    /// Asks for a retry after this time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use celerysalt::handler::HandlerError;
+    ///
+    /// fn charge(status: u16) -> Result<(), HandlerError> {
+    ///     match status {
+    ///         429 => Err(HandlerError::retry_after(Duration::from_secs(30), "too many requests")),
+    ///         402 => Err(HandlerError::reject("the card was refused")),
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    /// assert!(matches!(charge(429), Err(HandlerError::Retry { after: Some(_), .. })));
+    /// ```
+    pub fn retry_after(after: Duration, error: impl Into<BoxError>) -> Self {
+        Self::Retry {
+            error: text_of(error),
+            after: Some(after),
+        }
+    }
+
+    /// Refuses the event: it becomes a dead letter at once.
+    pub fn reject(error: impl Into<BoxError>) -> Self {
+        Self::Reject {
+            error: text_of(error),
+        }
+    }
+
+    /// Answers the caller of an RPC with a declared error.
+    pub fn declared<E: DeclaredError>(error: &E) -> Self {
+        match serde_json::to_value(error) {
+            Ok(value) => Self::Declared(value),
+            Err(unserialisable) => Self::failed(unserialisable),
+        }
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn text_of(error: impl Into<BoxError>) -> String {
+    chain_text(&*error.into())
 }

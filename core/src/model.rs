@@ -1,6 +1,8 @@
 //! What the engine knows of a model: its name, its fields, its rows.
 
-use crate::rules::Rules;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::rules::{Limits, Rules};
 use crate::value::{FieldType, Value};
 
 /// One field of a model.
@@ -22,6 +24,15 @@ pub struct ModelDef {
     index: std::collections::HashMap<String, usize>,
     allowed_events: Option<Vec<String>>,
     rules: Rules,
+    limits: Limits,
+    identity: u64,
+}
+
+/// Numbers the definitions of this process: what is compiled for one is not used for another.
+static NEXT_IDENTITY: AtomicU64 = AtomicU64::new(0);
+
+fn next_identity() -> u64 {
+    NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed)
 }
 
 impl ModelDef {
@@ -38,6 +49,8 @@ impl ModelDef {
             index,
             allowed_events: None,
             rules: Rules::new(),
+            limits: Limits::default(),
+            identity: next_identity(),
         }
     }
 
@@ -50,6 +63,13 @@ impl ModelDef {
     /// Declares rules in code, for every row of the model. They always persist.
     pub fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// Bounds what rules of this model may cost.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self.identity = next_identity();
         self
     }
 
@@ -76,6 +96,16 @@ impl ModelDef {
     /// The rules declared in code.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// The bounds on rules.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The same for a definition and its clones, another for every other definition of this process.
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
     }
 }
 

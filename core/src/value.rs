@@ -46,7 +46,7 @@ pub enum Value {
     Bool(bool),
     /// An integer; wide enough for all of `i64` and `u64`.
     Int(i128),
-    /// A float.
+    /// A float. An `f32` comes as the `f64` that prints like it, so that `0.1` is `0.1`.
     Float(f64),
     /// An exact decimal.
     Decimal(BigDecimal),
@@ -64,4 +64,38 @@ pub enum Value {
     Time(NaiveTime),
     /// A JSON document.
     Json(serde_json::Value),
+}
+
+impl FieldType {
+    /// What the type is in words, with its article: `a decimal`.
+    pub fn described(&self) -> String {
+        let words = match self {
+            Self::Bool => "a boolean",
+            Self::Int => "an integer",
+            Self::Float => "a float",
+            Self::Decimal => "a decimal",
+            Self::Text => "text",
+            Self::Enum(_) => "an enum",
+            Self::Uuid => "a UUID",
+            Self::DateTime => "an instant",
+            Self::LocalDateTime => "a date and time without offset",
+            Self::Date => "a date",
+            Self::Time => "a time of day",
+            Self::Json => "JSON",
+            Self::Unsupported(name) => return format!("of type `{name}`"),
+        };
+        words.to_owned()
+    }
+
+    /// Whether it is one of the types of numbers.
+    pub fn is_number(&self) -> bool {
+        matches!(self, Self::Int | Self::Float | Self::Decimal)
+    }
+}
+
+impl Value {
+    /// Whether it is null, JSON's null included.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null | Self::Json(serde_json::Value::Null))
+    }
 }

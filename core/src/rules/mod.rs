@@ -1,12 +1,41 @@
 //! Rules: data on a row that say which change fires which event.
 
-/// The rules of a row: the value of its `on_change_rules` column.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rules {}
+mod builder;
+mod cache;
+mod check;
+mod column;
+mod compare;
+mod compile;
+mod destination;
+mod document;
+mod error;
+mod evaluate;
+mod explain;
+mod fire;
+mod guard;
+mod holds;
+mod index;
+mod judge;
+mod limits;
+mod merge;
+mod operand;
+mod operator;
+mod parse;
+mod path;
+mod read;
+mod similar;
+mod test;
+mod view;
 
-impl Rules {
-    /// No rules.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
+pub use self::builder::{FieldName, RuleDraft, RuleField};
+pub use self::check::{check, check_standing};
+pub use self::column::{BrokenEntry, Rules};
+pub use self::compile::CompiledRules;
+pub use self::document::{Edge, Rule, Was};
+pub use self::error::{RuleError, RuleErrorKind, RuleErrors, RuleName};
+pub use self::evaluate::{BrokenRule, Env, EvaluateError, Evaluation, RuleSets, evaluate};
+pub use self::explain::{Verdict, explain};
+pub use self::guard::{Condition, Guard, GuardField, Subject};
+pub use self::limits::Limits;
+pub use self::operand::Operand;
+pub use self::operator::Operator;

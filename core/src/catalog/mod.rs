@@ -1,5 +1,17 @@
 //! The link-time catalog: every event and handler of the program, before `main` runs.
 
+mod collected;
+mod diff;
+mod error;
+mod names;
+mod normal;
+mod schema;
+
+pub use collected::{Catalog, CatalogEvent};
+pub use diff::{Difference, differences};
+pub use error::{CatalogError, CatalogProblem, LookupError, Missing, Place};
+pub use schema::{EventSchema, SchemaError};
+
 use crate::event::Mode;
 use crate::handler::HandlerDef;
 
@@ -21,7 +33,7 @@ pub struct EventEntry {
     pub location: &'static str,
 }
 
-/// Which part of a topic's contract a type is.
+/// Which part of a topic's contract a type is; shown as `event`, `response` and `error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// The event, or an RPC's request.
@@ -30,6 +42,16 @@ pub enum Role {
     Response,
     /// An RPC's declared error.
     Error,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Event => "event",
+            Self::Response => "response",
+            Self::Error => "error",
+        })
+    }
 }
 
 /// What `#[subscribe]` submits.
@@ -63,20 +85,4 @@ pub struct EventInfo {
     pub version: Option<String>,
     /// Its schema; absent when anything goes.
     pub schema: Option<std::sync::Arc<EventSchema>>,
-}
-
-/// A JSON Schema with its compiled validator.
-pub struct EventSchema {
-    /// The document.
-    pub document: serde_json::Value,
-    /// The validator, compiled once.
-    pub validator: jsonschema::Validator,
-}
-
-impl std::fmt::Debug for EventSchema {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventSchema")
-            .field("document", &self.document)
-            .finish_non_exhaustive()
-    }
 }

@@ -1,0 +1,53 @@
+//! What can go wrong beside the database itself.
+
+use celerysalt::rules::{EvaluateError, RuleErrors};
+use sea_orm::DbErr;
+
+/// Why a followed save was refused. SeaORM's methods return it as [`DbErr::Custom`] with its text; the
+/// database's own errors stay SeaORM's own, so that a deadlock or a serialization failure can be retried as
+/// ever.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// Rules that this save would attach are wrong; nothing was written.
+    #[error("{model}: rules were not attached: {errors}")]
+    Rules {
+        /// The model.
+        model: &'static str,
+        /// Each rule, path and remedy.
+        #[source]
+        errors: RuleErrors,
+    },
+    /// The rules cannot be evaluated: the chain of events is too deep. Nothing was written.
+    #[error("{model}: {error}")]
+    Evaluate {
+        /// The model.
+        model: &'static str,
+        /// Why.
+        #[source]
+        error: EvaluateError,
+    },
+    /// Others changed the row again and again while this save tried to.
+    #[error(
+        "{model}: the row was changed by others {attempts} times while it was saved without a transaction; \
+         save again, or save in a transaction (`update_and_follow`), which waits for its turn"
+    )]
+    Contended {
+        /// The model.
+        model: &'static str,
+        /// How often the save was tried.
+        attempts: u32,
+    },
+    /// The database is of a kind that is not supported yet.
+    #[error("saves on {backend} are not followed yet; PostgreSQL and SQLite are")]
+    Backend {
+        /// Its kind.
+        backend: &'static str,
+    },
+}
+
+impl From<FollowError> for DbErr {
+    fn from(error: FollowError) -> Self {
+        DbErr::Custom(error.to_string())
+    }
+}

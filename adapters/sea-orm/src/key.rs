@@ -1,0 +1,116 @@
+//! A row's primary key.
+
+use std::marker::PhantomData;
+
+use celerysalt::value::Value as Plain;
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, DbErr, ModelTrait, Value};
+use serde_json::json;
+
+use crate::convert;
+use crate::entity::Follow;
+
+/// The values of a row's primary key, in the order of the key's columns.
+pub(crate) struct Key<E> {
+    values: Vec<Value>,
+    entity: PhantomData<fn() -> E>,
+}
+
+impl<E: Follow> Key<E> {
+    fn new(values: Vec<Value>) -> Self {
+        Self {
+            values,
+            entity: PhantomData,
+        }
+    }
+
+    /// The key that an active model names; `None` when a part is not set.
+    pub(crate) fn of_active(model: &E::ActiveModel) -> Option<Self> {
+        let values = E::followed()
+            .keys
+            .iter()
+            .map(|column| model.get(*column).into_value());
+        values.collect::<Option<_>>().map(Self::new)
+    }
+
+    pub(crate) fn of_model(model: &E::Model) -> Self {
+        let keys = E::followed().keys.iter();
+        Self::new(keys.map(|column| model.get(*column)).collect())
+    }
+
+    /// Names this row in an active model.
+    pub(crate) fn write_to(&self, model: &mut E::ActiveModel) -> Result<(), DbErr> {
+        for (column, value) in std::iter::zip(&E::followed().keys, &self.values) {
+            model.try_set(*column, value.clone())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        std::iter::zip(&E::followed().keys, &self.values)
+            .fold(Condition::all(), |all, (column, value)| {
+                all.add(column.eq(value.clone()))
+            })
+    }
+
+    /// `order:0198…`, what keeps the events of one row in order.
+    pub(crate) fn aggregate(&self) -> String {
+        let parts: Vec<String> = self.values.iter().cloned().map(text).collect();
+        format!("{}:{}", E::NAME, parts.join(","))
+    }
+
+    /// The key as it is kept beside an intent; `None` for types that do not come back from JSON.
+    pub(crate) fn to_json(&self) -> Option<serde_json::Value> {
+        self.values.iter().map(part_to_json).collect()
+    }
+
+    pub(crate) fn from_json(json: &serde_json::Value) -> Option<Self> {
+        let parts = json.as_array()?;
+        let keys = &E::followed().keys;
+        if parts.len() != keys.len() {
+            return None;
+        }
+        let values = std::iter::zip(keys, parts)
+            .map(|(column, part)| part_from_json(E::Model::get_value_type(*column), part));
+        values.collect::<Option<_>>().map(Self::new)
+    }
+}
+
+fn text(value: Value) -> String {
+    let ty = celerysalt::value::FieldType::Text;
+    match convert::value(value.clone(), &ty) {
+        Plain::Text(text) => text,
+        Plain::Int(number) => number.to_string(),
+        Plain::Uuid(uuid) => uuid.to_string(),
+        // The SQL literal: no type of key is left without a name.
+        _ => value.to_string(),
+    }
+}
+
+fn part_to_json(value: &Value) -> Option<serde_json::Value> {
+    match convert::value(value.clone(), &celerysalt::value::FieldType::Text) {
+        Plain::Text(text) => Some(json!(text)),
+        Plain::Uuid(uuid) => Some(json!(uuid)),
+        Plain::Int(number) => i64::try_from(number)
+            .map(|n| json!(n))
+            .or_else(|_| u64::try_from(number).map(|n| json!(n)))
+            .ok(),
+        _ => None,
+    }
+}
+
+fn part_from_json(ty: ArrayType, part: &serde_json::Value) -> Option<Value> {
+    match ty {
+        ArrayType::String => Some(Value::from(part.as_str()?)),
+        ArrayType::Uuid => Some(Value::from(part.as_str()?.parse::<uuid::Uuid>().ok()?)),
+        ArrayType::BigUnsigned => Some(Value::from(part.as_u64()?)),
+        ArrayType::TinyInt
+        | ArrayType::SmallInt
+        | ArrayType::Int
+        | ArrayType::BigInt
+        | ArrayType::TinyUnsigned
+        | ArrayType::SmallUnsigned
+        | ArrayType::Unsigned => Some(Value::from(part.as_i64()?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,235 @@
+//! What a save does beside writing its columns: found by evaluating rules, before anything is written.
+
+use celerysalt::chain::Chain;
+use celerysalt::event::Envelope;
+use celerysalt::model::{Change, Operation, Row};
+use celerysalt::rules::{self, Env, RuleSets, Rules as CoreRules};
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue, DbErr};
+use uuid::Uuid;
+
+use crate::catalog;
+use crate::entity::Follow;
+use crate::error::FollowError;
+use crate::key::Key;
+use crate::note::{Left, Note};
+
+/// What comes with a save.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// The events that fire, to be kept once the row is written.
+    pub(crate) events: Vec<Envelope>,
+    /// What the rules column is to hold, when it changes.
+    pub(crate) rules: Option<CoreRules>,
+    /// Intents that end with this save, since it settles what they announce.
+    pub(crate) intents: Vec<Uuid>,
+}
+
+impl Plan {
+    /// Nothing is left but the caller's own columns.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.rules.is_none() && self.intents.is_empty()
+    }
+}
+
+/// One moment of one entity's rules: the clock and the chain of a save.
+pub(crate) struct Moment {
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) chain: Chain,
+}
+
+impl Moment {
+    pub(crate) fn current() -> Self {
+        Self {
+            now: celerysalt::clock::ambient().now(),
+            chain: Chain::current(),
+        }
+    }
+}
+
+/// The rules that the caller sets, if any: written by `Set`, or edited in place after loading.
+pub(crate) fn callers_rules<E: Follow>(model: &mut E::ActiveModel) -> Option<CoreRules> {
+    match E::active_rules_mut(model) {
+        ActiveValue::Set(rules) => Some((**rules).clone()),
+        ActiveValue::Unchanged(rules) if rules.is_edited() => Some((**rules).clone()),
+        _ => None,
+    }
+}
+
+/// Checks rules that a save attaches.
+pub(crate) fn check<E: Follow>(rules: &CoreRules) -> Result<(), DbErr> {
+    let checked = rules::check(&E::followed().def, catalog::schemas(), rules);
+    checked.map_err(|errors| {
+        DbErr::from(FollowError::Rules {
+            model: E::NAME,
+            errors,
+        })
+    })
+}
+
+/// Whether a rule of a row, or of the code, looks at an operation.
+pub(crate) fn follows<E: Follow>(rules: &CoreRules, operation: Operation) -> bool {
+    rules.follows(operation) || E::followed().def.rules().follows(operation)
+}
+
+/// Plans an update of a row that is locked, or will be guarded.
+pub(crate) fn update<E: Follow>(
+    old: &E::Model,
+    model: &mut E::ActiveModel,
+    moment: &Moment,
+) -> Result<Plan, DbErr> {
+    let stored: &CoreRules = E::rules(old);
+    let callers = callers_rules::<E>(model);
+    if let Some(callers) = &callers {
+        check::<E>(callers)?;
+    }
+    let followed = E::followed();
+    let mut rules = match &callers {
+        Some(callers) => CoreRules::merge(stored, callers),
+        None => stored.clone(),
+    };
+    let note = Note::of(stored);
+    if rules.is_empty() && note.is_none() && followed.def.rules().is_empty() && callers.is_none() {
+        return Ok(Plan::default());
+    }
+    let key = Key::<E>::of_model(old).aggregate();
+    let row = followed.row(old);
+    let mut plan = Plan::default();
+    settle::<E>(note, &mut rules, &row, &key, moment, &mut plan);
+    let new = followed.written(&row, model);
+    let change = Change {
+        operation: Operation::Update,
+        old: Some(&row),
+        new: &new,
+        aggregate: &key,
+    };
+    fire::<E>(&change, &mut rules, moment, &moment.chain, &mut plan)?;
+    plan.rules = differs(&rules, stored).then_some(rules);
+    Ok(plan)
+}
+
+/// Plans what follows an insert: `model` is the row as the database holds it.
+pub(crate) fn insert<E: Follow>(model: &E::Model, moment: &Moment) -> Result<Plan, DbErr> {
+    let stored: &CoreRules = E::rules(model);
+    let mut rules = stored.clone();
+    rules.set_note(None);
+    let mut plan = Plan {
+        intents: Note::of(stored).map(|note| note.id).into_iter().collect(),
+        ..Plan::default()
+    };
+    let key = Key::<E>::of_model(model).aggregate();
+    let row = E::followed().row(model);
+    inserted::<E>(&row, &key, &mut rules, moment, &moment.chain, &mut plan)?;
+    plan.rules = differs(&rules, stored).then_some(rules);
+    Ok(plan)
+}
+
+/// Plans a delete of a row that is locked, or will be claimed.
+pub(crate) fn delete<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan, DbErr> {
+    let mut plan = Plan::default();
+    let stored: &CoreRules = E::rules(old);
+    let mut rules = stored.clone();
+    let key = Key::<E>::of_model(old).aggregate();
+    let row = E::followed().row(old);
+    let note = Note::of(stored);
+    if let Some(Note {
+        id,
+        left: Left::Deleting(events),
+    }) = note
+    {
+        // Another has claimed the row for its delete: whoever deletes it, these events fire.
+        plan.intents.push(id);
+        plan.events = events;
+        return Ok(plan);
+    }
+    settle::<E>(note, &mut rules, &row, &key, moment, &mut plan);
+    let change = Change {
+        operation: Operation::Delete,
+        old: Some(&row),
+        new: &row,
+        aggregate: &key,
+    };
+    fire::<E>(&change, &mut rules, moment, &moment.chain, &mut plan)?;
+    Ok(plan)
+}
+
+/// Takes over what an earlier save without a transaction has left in the row.
+pub(crate) fn settle<E: Follow>(
+    note: Option<Note>,
+    rules: &mut CoreRules,
+    row: &Row,
+    key: &str,
+    moment: &Moment,
+    plan: &mut Plan,
+) {
+    let Some(note) = note else {
+        rules.set_note(None);
+        return;
+    };
+    match &note.left {
+        Left::Deleting(_) if !note.is_stale(moment.now) => return,
+        Left::Deleting(_) => {}
+        Left::Events(events) => plan.events.extend_from_slice(events),
+        Left::Inserted(chain) => {
+            let evaluated = inserted::<E>(row, key, rules, moment, chain, plan);
+            if let Err(error) = evaluated {
+                // The insert is long committed; its chain was too deep, and no later save is to fail for it.
+                tracing::error!(model = E::NAME, row = key, %error, "on-insert rules are not followed");
+            }
+        }
+    }
+    plan.intents.push(note.id);
+    rules.set_note(None);
+}
+
+fn inserted<E: Follow>(
+    row: &Row,
+    key: &str,
+    rules: &mut CoreRules,
+    moment: &Moment,
+    chain: &Chain,
+    plan: &mut Plan,
+) -> Result<(), DbErr> {
+    let change = Change {
+        operation: Operation::Insert,
+        old: None,
+        new: row,
+        aggregate: key,
+    };
+    fire::<E>(&change, rules, moment, chain, plan)
+}
+
+fn fire<E: Follow>(
+    change: &Change<'_>,
+    rules: &mut CoreRules,
+    moment: &Moment,
+    chain: &Chain,
+    plan: &mut Plan,
+) -> Result<(), DbErr> {
+    let sets = RuleSets {
+        row: rules,
+        others: &[],
+    };
+    let env = Env {
+        now: moment.now,
+        chain,
+        schemas: catalog::schemas(),
+    };
+    let evaluated = rules::evaluate(&E::followed().def, change, &sets, &env);
+    let evaluation = evaluated.map_err(|error| {
+        DbErr::from(FollowError::Evaluate {
+            model: E::NAME,
+            error,
+        })
+    })?;
+    for spent in &evaluation.spent {
+        rules.remove(spent);
+    }
+    plan.events.extend(evaluation.events);
+    Ok(())
+}
+
+/// Whether the column would hold something else. Compared as text: what was loaded counts as it stands.
+fn differs(rules: &CoreRules, stored: &CoreRules) -> bool {
+    rules.to_json() != stored.to_json()
+}

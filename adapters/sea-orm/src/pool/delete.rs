@@ -1,0 +1,115 @@
+//! A delete without a transaction.
+
+use celerysalt::event::Envelope;
+use celerysalt::rules::Rules as CoreRules;
+use sea_orm::{ConnectionTrait, DbErr};
+use uuid::Uuid;
+
+use super::{ATTEMPTS, contended, intent, mover, only_rules, with_note};
+use crate::entity::Follow;
+use crate::key::Key;
+use crate::note::{self, Left, Note};
+use crate::plan::{self, Moment};
+use crate::{row, tables};
+
+/// The hook before a delete: claims the row for the delete with the events that will fire, and keeps them
+/// with the intent, since soon there is no row to carry them. Gives them to `after_delete`.
+pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: &E::ActiveModel,
+) -> Result<(Vec<Envelope>, Vec<Uuid>), DbErr> {
+    let nothing = || (Vec::new(), Vec::new());
+    let Some(key) = Key::<E>::of_active(model) else {
+        return Ok(nothing());
+    };
+    let moment = Moment::current();
+    let mut announced = None;
+    let claimed = claim::<E, C>(db, &key, &moment, &mut announced).await;
+    let claim = match claimed {
+        Ok(claim) => claim,
+        Err(error) => {
+            if let Some(intent) = announced {
+                // If this fails as well, `recover` drops the intent.
+                let _ = tables::delete_intents(db, &[intent]).await;
+            }
+            return Err(error);
+        }
+    };
+    if let Some(unused) = announced.filter(|id| claim.as_ref().is_none_or(|c| c.id != *id)) {
+        tables::delete_intents(db, &[unused]).await?;
+    }
+    let Some(Note {
+        id,
+        left: Left::Deleting(events),
+    }) = claim
+    else {
+        return Ok(nothing());
+    };
+    tables::keep_events(db, id, &events).await?;
+    Ok((events, vec![id]))
+}
+
+/// The note of this claim, or of another's that stands; `None` when nothing fires.
+async fn claim<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    key: &Key<E>,
+    moment: &Moment,
+    announced: &mut Option<Uuid>,
+) -> Result<Option<Note>, DbErr> {
+    for _ in 0..ATTEMPTS {
+        let Some((old, seen)) = row::seen::<E, C>(db, key).await? else {
+            return Ok(None);
+        };
+        if let Some(note) = mover::left_by_another::<E>(&old, moment) {
+            mover::settle::<E, C>(db, old, &seen, note, moment).await?;
+            continue;
+        }
+        if let Some(standing) = Note::of(E::rules(&old)) {
+            return Ok(Some(standing));
+        }
+        let plan = plan::delete::<E>(&old, moment)?;
+        if plan.events.is_empty() {
+            return Ok(None);
+        }
+        let id = match *announced {
+            Some(id) => id,
+            None => {
+                let id = note::new_intent(moment.now);
+                let intent = intent::<E>(id, Some(key), "delete", moment.now);
+                tables::insert_intent(db, &intent).await?;
+                *announced.insert(id)
+            }
+        };
+        let note = Note {
+            id,
+            left: Left::Deleting(plan.events),
+        };
+        let rules: &CoreRules = E::rules(&old);
+        let write = only_rules::<E>(old.clone(), with_note(rules, &note)?);
+        let stands = tables::intent_stands(db.get_database_backend(), id);
+        let written = row::guarded_update::<E, C>(db, write, &seen, Some(stands)).await?;
+        if written.is_some() {
+            return Ok(Some(note));
+        }
+        tokio::task::yield_now().await;
+    }
+    Err(contended::<E>())
+}
+
+/// The hook after a delete, in and out of transactions: keeps the events, unless the row is still there (a
+/// trigger may have refused silently).
+pub(crate) async fn after_delete<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: &E::ActiveModel,
+    events: &[Envelope],
+    intents: &[Uuid],
+) -> Result<(), DbErr> {
+    let Some(key) = Key::<E>::of_active(model) else {
+        return Ok(());
+    };
+    if !row::is_gone::<E, C>(db, &key).await? {
+        return Ok(());
+    }
+    tables::insert_events(db, events, Moment::current().now).await?;
+    tables::delete_intents(db, intents).await
+}

@@ -1,0 +1,155 @@
+//! An update without a transaction.
+
+use celerysalt::event::Envelope;
+use celerysalt::rules::Rules as CoreRules;
+use sea_orm::{ActiveValue, ConnectionTrait, DbErr, QueryTrait};
+use uuid::Uuid;
+
+use super::{ATTEMPTS, contended, intent, mover, with_note};
+use crate::entity::Follow;
+use crate::key::Key;
+use crate::note::{self, Left, Note};
+use crate::plan::{self, Moment, Plan};
+use crate::{row, tables};
+
+/// The hook before an update. A row without rules is left to SeaORM's own statement; else the row is written
+/// here, and SeaORM finds nothing to write.
+pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: E::ActiveModel,
+) -> Result<E::ActiveModel, DbErr> {
+    let Some(key) = Key::<E>::of_active(&model) else {
+        return Ok(model);
+    };
+    let mut update = Update {
+        db,
+        key,
+        moment: Moment::current(),
+        announced: None,
+    };
+    let saved = update.run(model).await;
+    if let Some(intent) = update.announced {
+        // The note was not written. If this fails as well, `recover` drops the intent.
+        let withdrawn = tables::delete_intents(db, &[intent]).await;
+        if saved.is_ok() {
+            withdrawn?;
+        }
+    }
+    saved
+}
+
+struct Update<'a, E, C> {
+    db: &'a C,
+    key: Key<E>,
+    moment: Moment,
+    /// The intent that was inserted, while no note stands for it.
+    announced: Option<Uuid>,
+}
+
+impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
+    async fn run(&mut self, mut model: E::ActiveModel) -> Result<E::ActiveModel, DbErr> {
+        for _ in 0..ATTEMPTS {
+            let Some((old, seen)) = row::seen::<E, C>(self.db, &self.key).await? else {
+                return Ok(model);
+            };
+            if let Some(note) = mover::left_by_another::<E>(&old, &self.moment) {
+                mover::settle::<E, C>(self.db, old, &seen, note, &self.moment).await?;
+                continue;
+            }
+            let plan = plan::update::<E>(&old, &mut model, &self.moment)?;
+            if plan.is_empty() && !has_rules::<E>(&old) {
+                return Ok(model);
+            }
+            if self.write(&mut model, &old, &seen, plan).await? {
+                return Ok(model);
+            }
+            tokio::task::yield_now().await;
+        }
+        Err(contended::<E>())
+    }
+
+    /// Writes the row if it is still what was evaluated. The write is guarded even when nothing fires: a rule
+    /// might have, on what the row has become meanwhile.
+    async fn write(
+        &mut self,
+        model: &mut E::ActiveModel,
+        old: &E::Model,
+        seen: &str,
+        plan: Plan,
+    ) -> Result<bool, DbErr> {
+        if plan.events.is_empty() {
+            return self.write_quietly(model, seen, plan.rules).await;
+        }
+        let rules = plan.rules.unwrap_or_else(|| (**E::rules(old)).clone());
+        let id = self.announce().await?;
+        let note = Note {
+            id,
+            left: Left::Events(plan.events),
+        };
+        let mut write = model.clone();
+        let noted = with_note(&rules, &note)?;
+        *E::active_rules_mut(&mut write) = ActiveValue::Set(noted.into());
+        let stands = tables::intent_stands(self.db.get_database_backend(), id);
+        let written = row::guarded_update::<E, C>(self.db, write, seen, Some(stands)).await?;
+        let (Some(seen), Left::Events(events)) = (written, note.left) else {
+            return Ok(false);
+        };
+        self.announced = None;
+        self.moved(id, &events, rules.clone(), &seen).await;
+        settle::<E>(model, Some(rules));
+        Ok(true)
+    }
+
+    async fn write_quietly(
+        &self,
+        model: &mut E::ActiveModel,
+        seen: &str,
+        rules: Option<CoreRules>,
+    ) -> Result<bool, DbErr> {
+        let mut write = model.clone();
+        *E::active_rules_mut(&mut write) = match &rules {
+            Some(rules) => ActiveValue::Set(rules.clone().into()),
+            None => ActiveValue::NotSet,
+        };
+        let statement = E::update(write.clone()).validate()?.into_query();
+        if !statement.get_values().is_empty() {
+            let written = row::guarded_update::<E, C>(self.db, write, seen, None).await?;
+            if written.is_none() {
+                return Ok(false);
+            }
+        }
+        settle::<E>(model, rules);
+        Ok(true)
+    }
+
+    async fn announce(&mut self) -> Result<Uuid, DbErr> {
+        if let Some(id) = self.announced {
+            return Ok(id);
+        }
+        let id = note::new_intent(self.moment.now);
+        let intent = intent::<E>(id, Some(&self.key), "update", self.moment.now);
+        tables::insert_intent(self.db, &intent).await?;
+        Ok(*self.announced.insert(id))
+    }
+
+    /// The save is done; what fails here is made good by the next save of the row, or by `recover`.
+    async fn moved(&self, id: Uuid, events: &[Envelope], rules: CoreRules, seen: &str) {
+        let (db, key) = (self.db, &self.key);
+        let moved = mover::finish::<E, C>(db, key, id, events, rules, seen, &self.moment).await;
+        if let Err(error) = moved {
+            mover::report::<E>(id, &error);
+        }
+    }
+}
+
+fn has_rules<E: Follow>(old: &E::Model) -> bool {
+    !E::rules(old).is_empty() || !E::followed().def.rules().is_empty()
+}
+
+/// Leaves SeaORM nothing to write.
+fn settle<E: Follow>(model: &mut E::ActiveModel, rules: Option<CoreRules>) {
+    if let Some(rules) = rules {
+        *E::active_rules_mut(model) = ActiveValue::Set(rules.into());
+    }
+    E::settle(model);
+}

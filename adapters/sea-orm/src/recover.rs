@@ -1,0 +1,208 @@
+//! Makes good what savers without a transaction left behind when they died.
+
+use futures::future::BoxFuture;
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
+use sea_orm::{
+    ActiveValue, ColumnTrait, Condition, DatabaseConnection, DatabaseTransaction, DbErr,
+    IntoActiveModel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+use celerysalt::rules::Rules as CoreRules;
+
+use crate::entity::Follow;
+use crate::key::Key;
+use crate::note::{self, Note};
+use crate::plan::{self, Moment, Plan};
+use crate::tables::Intent;
+use crate::{row, tables, transaction};
+
+/// How many intents are read at once.
+const BATCH: u64 = 100;
+
+/// What [`recover`] found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// Saves whose events were moved to the outbox.
+    pub moved: u64,
+    /// Announced saves that never happened.
+    pub dropped: u64,
+    /// Saves that may still be on their way, or whose model this program does not have.
+    pub left: u64,
+    /// Saves that could not be looked after now; each was reported through `tracing`.
+    pub failed: u64,
+}
+
+/// Moves the events of saves on a bare pool whose saver died before it could; run it when the program starts
+/// and every minute or so. Saves in a transaction never need it.
+///
+/// It may run in several processes at once and beside savers. All entities with `FollowActions` that are linked
+/// into this program are looked after.
+///
+/// # Errors
+/// The database's own, when the intents cannot be read.
+pub async fn recover(db: &DatabaseConnection) -> Result<Recovered, DbErr> {
+    let mut found = Recovered::default();
+    let mut after = None;
+    loop {
+        let intents = tables::intents(db, after, BATCH).await?;
+        let Some(last) = intents.last() else {
+            return Ok(found);
+        };
+        after = Some(last.id);
+        for intent in &intents {
+            found.count(look_after(db, intent).await, intent);
+        }
+    }
+}
+
+impl Recovered {
+    fn count(&mut self, outcome: Result<Outcome, DbErr>, intent: &Intent) {
+        match outcome {
+            Ok(Outcome::Moved) => self.moved += 1,
+            Ok(Outcome::Dropped) => self.dropped += 1,
+            Ok(Outcome::Left) => self.left += 1,
+            Err(error) => {
+                self.failed += 1;
+                tracing::error!(model = %intent.model, intent = %intent.id, %error, "a save was not recovered");
+            }
+        }
+    }
+}
+
+async fn look_after(db: &DatabaseConnection, intent: &Intent) -> Result<Outcome, DbErr> {
+    let entries = inventory::iter::<FollowedEntry>;
+    match entries.into_iter().find(|entry| entry.name == intent.model) {
+        Some(entry) => (entry.recover)(db, intent).await,
+        None => Ok(Outcome::Left),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Moved,
+    Dropped,
+    Left,
+}
+
+type RecoverFn =
+    for<'a> fn(&'a DatabaseConnection, &'a Intent) -> BoxFuture<'a, Result<Outcome, DbErr>>;
+
+/// An entity known to [`recover`]; submitted by the derive.
+pub struct FollowedEntry {
+    name: &'static str,
+    recover: RecoverFn,
+}
+
+inventory::collect!(FollowedEntry);
+
+impl FollowedEntry {
+    /// The entry of an entity.
+    #[doc(hidden)]
+    pub const fn of<E: Follow>() -> Self {
+        Self {
+            name: E::NAME,
+            recover: |db, intent| Box::pin(recover_one::<E>(db, intent)),
+        }
+    }
+}
+
+async fn recover_one<E: Follow>(
+    db: &DatabaseConnection,
+    intent: &Intent,
+) -> Result<Outcome, DbErr> {
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let own = db.begin_with_options(immediate).await?;
+    let outcome = in_transaction::<E>(&own, intent).await?;
+    own.commit().await?;
+    Ok(outcome)
+}
+
+async fn in_transaction<E: Follow>(
+    db: &DatabaseTransaction,
+    intent: &Intent,
+) -> Result<Outcome, DbErr> {
+    let moment = Moment::current();
+    let found = find::<E>(db, intent).await?;
+    // Read again under the row's lock: its saver may have come to an end meanwhile.
+    let Some(intent) = tables::intent(db, intent.id).await? else {
+        return Ok(Outcome::Left);
+    };
+    match found {
+        Some(old) if carries(&intent, E::rules(&old)) => {
+            settle::<E>(db, old, &intent, &moment).await
+        }
+        None if intent.events.is_some() => gone(db, &intent, &moment).await,
+        _ if note::is_stale(intent.id, moment.now) => {
+            tables::delete_intents(db, &[intent.id]).await?;
+            Ok(Outcome::Dropped)
+        }
+        _ => Ok(Outcome::Left),
+    }
+}
+
+fn carries(intent: &Intent, rules: &CoreRules) -> bool {
+    Note::of(rules).is_some_and(|note| note.id == intent.id)
+}
+
+/// The row of an intent, locked: by its key, or by the note when the database made the key.
+async fn find<E: Follow>(
+    db: &DatabaseTransaction,
+    intent: &Intent,
+) -> Result<Option<E::Model>, DbErr> {
+    let which = match intent.row_key.as_ref().and_then(Key::<E>::from_json) {
+        Some(key) => key.condition(),
+        None => {
+            let rules = Expr::col(E::followed().rules.as_column_ref());
+            Condition::all().add(rules.cast_as("text").like(format!("%{}%", intent.id)))
+        }
+    };
+    row::locked::<E, _>(db, which, LockType::Update).await
+}
+
+/// The row carries the intent's note.
+async fn settle<E: Follow>(
+    db: &DatabaseTransaction,
+    old: E::Model,
+    intent: &Intent,
+    moment: &Moment,
+) -> Result<Outcome, DbErr> {
+    let mut rules: CoreRules = (**E::rules(&old)).clone();
+    let note = Note::of(&rules);
+    let mut plan = Plan::default();
+    let key = Key::<E>::of_model(&old).aggregate();
+    plan::settle::<E>(
+        note,
+        &mut rules,
+        &E::followed().row(&old),
+        &key,
+        moment,
+        &mut plan,
+    );
+    if plan.intents.is_empty() {
+        return Ok(Outcome::Left); // A claim to delete that is still fresh.
+    }
+    let mut write = old.into_active_model();
+    *E::active_rules_mut(&mut write) = ActiveValue::Set(rules.into());
+    E::update(write).exec_without_returning(db).await?;
+    transaction::keep(db, &plan, moment).await?;
+    Ok(match intent.operation {
+        "delete" => Outcome::Dropped,
+        _ => Outcome::Moved,
+    })
+}
+
+/// The row is gone, and its delete was announced with events.
+async fn gone(
+    db: &DatabaseTransaction,
+    intent: &Intent,
+    moment: &Moment,
+) -> Result<Outcome, DbErr> {
+    let events = intent.events.as_deref().unwrap_or_default();
+    tables::insert_events(db, events, moment.now).await?;
+    tables::delete_intents(db, &[intent.id]).await?;
+    Ok(Outcome::Moved)
+}

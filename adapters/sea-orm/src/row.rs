@@ -1,0 +1,111 @@
+//! The database's row: read under a lock, or with a fingerprint that a later statement can check.
+
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
+use sea_orm::{
+    ColumnTrait, ColumnType, Condition, ConnectionTrait, DbBackend, DbErr, FromQueryResult,
+    IdenStatic, Iterable, QueryFilter, QuerySelect, QueryTrait,
+};
+
+use crate::entity::Follow;
+use crate::error::FollowError;
+use crate::key::Key;
+use crate::tables;
+
+/// The name under which a fingerprint is selected.
+const SEEN: &str = "celerysalt_seen";
+
+/// The row as it stands now, held until the transaction ends. `db` must be in a transaction.
+pub(crate) async fn locked<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    which: Condition,
+    lock: LockType,
+) -> Result<Option<E::Model>, DbErr> {
+    let select = E::find().filter(which);
+    match db.get_database_backend() {
+        DbBackend::Postgres => select.lock(lock).one(db).await,
+        DbBackend::Sqlite => {
+            tables::lock_for_write(db).await?;
+            select.one(db).await
+        }
+        other => Err(unsupported(other)),
+    }
+}
+
+/// The row as it stands now with its fingerprint, not held.
+pub(crate) async fn seen<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    key: &Key<E>,
+) -> Result<Option<(E::Model, String)>, DbErr> {
+    let fingerprint = fingerprint::<E>(db.get_database_backend())?;
+    let select = E::find()
+        .filter(key.condition())
+        .expr_as(fingerprint, SEEN)
+        .into_query();
+    let Some(row) = db.query_one(&select).await? else {
+        return Ok(None);
+    };
+    let seen = row.try_get("", SEEN)?;
+    Ok(Some((E::Model::from_query_result(&row, "")?, seen)))
+}
+
+/// Whether the row is gone.
+pub(crate) async fn is_gone<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    key: &Key<E>,
+) -> Result<bool, DbErr> {
+    let select = E::find()
+        .select_only()
+        .expr(Expr::val(1))
+        .filter(key.condition())
+        .into_query();
+    Ok(db.query_one(&select).await?.is_none())
+}
+
+/// Runs an update of one row, only where the row still has the fingerprint. The new fingerprint, or `None`
+/// when the row is not what it was.
+pub(crate) async fn guarded_update<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: E::ActiveModel,
+    seen: &str,
+    also: Option<Expr>,
+) -> Result<Option<String>, DbErr> {
+    let fingerprint = fingerprint::<E>(db.get_database_backend())?;
+    let mut update = E::update(model).validate()?.into_query();
+    update.and_where(fingerprint.clone().eq(seen));
+    if let Some(also) = also {
+        update.and_where(also);
+    }
+    update.returning(sea_orm::sea_query::Query::returning().exprs([fingerprint]));
+    let row = db.query_one(&update).await?;
+    row.map(|row| row.try_get_by_index(0)).transpose()
+}
+
+/// What changes whenever the row does. On PostgreSQL the row version's own marks (`ctid` beside `xmin`, since
+/// one transaction may write a row twice); elsewhere the values themselves.
+fn fingerprint<E: Follow>(backend: DbBackend) -> Result<Expr, DbErr> {
+    match backend {
+        DbBackend::Postgres => Ok(Expr::cust(
+            "xmin::text || '/' || cmin::text || '/' || ctid::text",
+        )),
+        DbBackend::Sqlite => {
+            let quoted = E::Column::iter()
+                .filter(|column| !is_blob(column.def().get_column_type()))
+                .map(|column| format!("quote(\"{}\")", column.as_str().replace('"', "\"\"")));
+            Ok(Expr::cust(quoted.collect::<Vec<_>>().join(" || ',' || ")))
+        }
+        other => Err(unsupported(other)),
+    }
+}
+
+fn is_blob(ty: &ColumnType) -> bool {
+    matches!(
+        ty,
+        ColumnType::Blob | ColumnType::Binary(_) | ColumnType::VarBinary(_)
+    )
+}
+
+pub(crate) fn unsupported(backend: DbBackend) -> DbErr {
+    DbErr::from(FollowError::Backend {
+        backend: backend.as_str(),
+    })
+}

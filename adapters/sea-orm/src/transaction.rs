@@ -1,0 +1,129 @@
+//! Saves inside a transaction: the row is read under a lock, and events are kept in the same transaction
+//! after the row was written. Nothing here begins or ends the transaction.
+
+use sea_orm::sea_query::LockType;
+use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryTrait};
+
+use crate::column::Rules;
+use crate::entity::Follow;
+use crate::key::Key;
+use crate::plan::{self, Moment, Plan};
+use crate::{row, tables};
+
+/// Plans an update; an empty plan when the row is not there, which is SeaORM's to report.
+pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: &mut E::ActiveModel,
+    moment: &Moment,
+) -> Result<Plan, DbErr> {
+    let Some(key) = Key::<E>::of_active(model) else {
+        return Ok(Plan::default());
+    };
+    match row::locked::<E, C>(db, key.condition(), LockType::NoKeyUpdate).await? {
+        Some(old) => plan::update::<E>(&old, model, moment),
+        None => Ok(Plan::default()),
+    }
+}
+
+/// Puts the planned rules into the model, so that its own statement writes them.
+pub(crate) fn write_rules<E: Follow>(model: &mut E::ActiveModel, plan: &mut Plan) {
+    let passing = match E::active_rules_mut(model) {
+        ActiveValue::Set(rules) | ActiveValue::Unchanged(rules) => rules.passing().cloned(),
+        ActiveValue::NotSet => None,
+    };
+    if let Some(rules) = plan.rules.take() {
+        let mut column = Rules::from(rules);
+        column.pass(passing);
+        *E::active_rules_mut(model) = ActiveValue::Set(column);
+    }
+}
+
+/// Keeps a plan's events and ends its intents.
+pub(crate) async fn keep<C: ConnectionTrait>(
+    db: &C,
+    plan: &Plan,
+    moment: &Moment,
+) -> Result<(), DbErr> {
+    tables::insert_events(db, &plan.events, moment.now).await?;
+    tables::delete_intents(db, &plan.intents).await
+}
+
+/// The hook before an update: lets SeaORM's own statement run when nothing fires, else writes the row here,
+/// keeps the events after it, and leaves SeaORM nothing to write.
+pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    mut model: E::ActiveModel,
+) -> Result<E::ActiveModel, DbErr> {
+    let moment = Moment::current();
+    let mut plan = plan_update::<E, C>(db, &mut model, &moment).await?;
+    write_rules::<E>(&mut model, &mut plan);
+    if plan.is_empty() {
+        return Ok(model);
+    }
+    let update = E::update(model.clone()).validate()?.into_query();
+    if !update.get_values().is_empty() && db.execute(&update).await?.rows_affected() == 0 {
+        return Err(DbErr::RecordNotUpdated);
+    }
+    keep(db, &plan, &moment).await?;
+    E::settle(&mut model);
+    Ok(model)
+}
+
+/// What follows an insert: events are kept, spent rules removed from the row and from the model.
+pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    mut model: E::Model,
+) -> Result<E::Model, DbErr> {
+    let moment = Moment::current();
+    let plan = plan::insert::<E>(&model, &moment)?;
+    if plan.is_empty() {
+        return Ok(model);
+    }
+    keep(db, &plan, &moment).await?;
+    if let Some(rules) = plan.rules {
+        write_spent::<E, C>(db, &model, &rules).await?;
+        *E::rules_mut(&mut model) = celerysalt::rules::Rules::loaded(&rules.to_json()).into();
+    }
+    Ok(model)
+}
+
+async fn write_spent<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: &E::Model,
+    rules: &celerysalt::rules::Rules,
+) -> Result<(), DbErr> {
+    use sea_orm::IntoActiveModel;
+    let mut active = model.clone().into_active_model();
+    *E::active_rules_mut(&mut active) = ActiveValue::Set(rules.clone().into());
+    let update = E::update(active).validate()?;
+    db.execute(&update.into_query()).await.map(drop)
+}
+
+/// Plans a delete; the row stays locked.
+pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: &E::ActiveModel,
+    moment: &Moment,
+) -> Result<Plan, DbErr> {
+    let Some(key) = Key::<E>::of_active(model) else {
+        return Ok(Plan::default());
+    };
+    match row::locked::<E, C>(db, key.condition(), LockType::Update).await? {
+        Some(old) => plan::delete::<E>(&old, moment),
+        None => Ok(Plan::default()),
+    }
+}
+
+/// Deletes a row and keeps the events when one was deleted.
+pub(crate) async fn delete<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: E::ActiveModel,
+) -> Result<DeleteResult, DbErr> {
+    let moment = Moment::current();
+    let plan = plan_delete::<E, C>(db, &model, &moment).await?;
+    let deleted = E::delete(model).exec(db).await?;
+    if deleted.rows_affected > 0 {
+        keep(db, &plan, &moment).await?;
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,118 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use celerysalt::model::Operation;
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Check and try rules without a database.
+#[derive(Debug, Parser)]
+#[command(name = "celerysalt", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Rules: what is wrong with them, and what they would do.
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check rules against a model: one line per error.
+    ///
+    /// Exits with 0 when all is well, 1 when a rule has an error, 2 when a file cannot be used (a rules
+    /// file that is not a JSON array included).
+    Check(CheckArgs),
+    /// Evaluate rules on one change of one row: one JSON line per event that fires.
+    ///
+    /// Exits with 0 when evaluated, whatever fired, and 2 when a file cannot be used. Rules that are
+    /// broken are skipped, with a warning on standard error.
+    Eval(EvalArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+/// The files that both commands read.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// The model: {"name": "order", "fields": {"status": "string", "paid_at": "datetime?"}}.
+    ///
+    /// Types: string, int, float, decimal, bool, uuid, datetime, local_datetime, date, time, json; a `?`
+    /// behind a type makes the field nullable.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// The rules: a JSON array, as in an `on_change_rules` column.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: PathBuf,
+    /// The events that exist: an object of topic to JSON Schema. Without it every event is accepted.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// The row before the change: a JSON object. Left out for an insert.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) old: Option<PathBuf>,
+    /// The row after the change: a JSON object. May be left out for a delete.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new: Option<PathBuf>,
+    /// What is done to the row; by default an update when there is an old row, else an insert.
+    #[arg(long, value_enum)]
+    pub(crate) op: Option<Op>,
+    /// Also say of every rule whether it fired, and why.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// The time of the change, in RFC 3339; by default now.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) now: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Op {
+    Insert,
+    Update,
+    Delete,
+}
+
+impl From<Op> for Operation {
+    fn from(op: Op) -> Self {
+        match op {
+            Op::Insert => Operation::Insert,
+            Op::Update => Operation::Update,
+            Op::Delete => Operation::Delete,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; write it as 2026-01-31T12:00:00Z")]
+struct BadInstant(#[from] chrono::ParseError);
+
+fn instant(text: &str) -> Result<DateTime<Utc>, BadInstant> {
+    Ok(DateTime::parse_from_rfc3339(text)?.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

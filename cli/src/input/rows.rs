@@ -1,0 +1,75 @@
+//! `old.json` and `new.json`: rows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use celerysalt::json::keep_digits;
+use celerysalt::model::{FieldDef, ModelDef, Row};
+use celerysalt::rules::read_literal;
+use celerysalt::value::{FieldType, Value};
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+use super::{Text, remedy, types};
+use crate::error::InputError;
+
+/// Reads a row of the model. A nullable field may be left out; then it is null.
+///
+/// # Errors
+/// A file that cannot be read or is no object, a field that the model does not have or that is
+/// missing, a value that cannot be read as its field's type.
+pub(crate) fn read(path: &Path, model: &ModelDef) -> Result<Row, InputError> {
+    let text = Text::read(path)?;
+    let mut tokens = tokens(&text)?;
+    let fields = model.fields().iter();
+    let values: Result<Vec<_>, _> = fields
+        .map(|field| value(&text, field, tokens.remove(&field.name)))
+        .collect();
+    let values = values?;
+    match tokens.into_keys().next() {
+        None => Ok(Row::new(values)),
+        Some(field) => Err(InputError::UnknownField {
+            remedy: remedy(&field, model.fields().iter().map(|f| f.name.as_str())),
+            file: text.file,
+            field,
+        }),
+    }
+}
+
+/// The fields of a row as they are written, for the digits that parsing would lose.
+fn tokens(text: &Text) -> Result<BTreeMap<String, Box<RawValue>>, InputError> {
+    // Says of what is no object what it is.
+    text.object()?;
+    serde_json::from_str(&text.text).map_err(|source| InputError::NotJson {
+        file: text.file.clone(),
+        source,
+    })
+}
+
+fn value(text: &Text, def: &FieldDef, token: Option<Box<RawValue>>) -> Result<Value, InputError> {
+    let (file, field, ty) = (text.file.clone(), def.name.clone(), types::name(&def.ty));
+    match token.as_deref().map(RawValue::get) {
+        None if !def.nullable => Err(InputError::MissingField { file, field, ty }),
+        Some("null") if !def.nullable => Err(InputError::NullField { file, field, ty }),
+        None | Some("null") => Ok(Value::Null),
+        Some(token) => {
+            let json = literal(token, &def.ty).map_err(|source| InputError::NotJson {
+                file: file.clone(),
+                source,
+            })?;
+            read_literal(&json, &def.ty).map_err(|source| InputError::BadValue { file, field, source })
+        }
+    }
+}
+
+/// What is written, as the field's type wants it: a decimal's number as text with its digits and scale.
+fn literal(token: &str, ty: &FieldType) -> Result<Json, serde_json::Error> {
+    match ty {
+        FieldType::Decimal if token.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => {
+            Ok(Json::String(token.to_owned()))
+        }
+        // A float takes the nearest value, however many digits are written.
+        FieldType::Float => serde_json::from_str(token),
+        _ => serde_json::from_str(&keep_digits(token)),
+    }
+}

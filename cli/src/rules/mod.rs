@@ -1,0 +1,4 @@
+//! `celerysalt rules …`.
+
+pub(crate) mod check;
+pub(crate) mod eval;

@@ -1,0 +1,11 @@
+//! What most programs need: `use celerysalt::prelude::*;`.
+
+pub use crate::catalog::Catalog;
+pub use crate::event::{DeclaredError, Envelope, Event, Meta, Request, RpcError};
+pub use crate::extract::{
+    EventId, FromContext, Payload, RawEvent, Retries, SoftLimit, State, Topic,
+};
+pub use crate::handler::{Context, HandlerError};
+pub use crate::rules::Rules;
+// Not from the crate's root, where `event` is also a module.
+pub use celerysalt_macros::{FollowActions, event, event_error, event_response, subscribe};

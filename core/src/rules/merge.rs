@@ -1,0 +1,133 @@
+//! The three-way merge of rules columns, by rule id: what was stored meanwhile and what a caller changed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use super::column::{Entry, Rules};
+use super::document::Rule;
+
+impl Rules {
+    /// The rules that were added since loading.
+    pub fn added(&self) -> impl Iterator<Item = &Rule> {
+        let base = by_id(self.base());
+        self.iter()
+            .filter(move |rule| !base.contains_key(rule.id.as_str()))
+    }
+
+    /// The rules that were there when the column was loaded and are gone.
+    pub fn removed(&self) -> impl Iterator<Item = &Rule> {
+        let own = by_id(&self.entries);
+        let base = self.base().iter().filter_map(Entry::rule);
+        base.map(|rule| &**rule)
+            .filter(move |rule| !own.contains_key(rule.id.as_str()))
+    }
+
+    /// The rules that were there when the column was loaded and have changed since, as they are now.
+    pub fn edited(&self) -> impl Iterator<Item = &Rule> {
+        let base = by_id(self.base());
+        self.iter().filter(move |rule| {
+            let before = base.get(rule.id.as_str());
+            before.is_some_and(|before| ***before != **rule)
+        })
+    }
+
+    /// Whether anything differs from the loaded state. Order does not count.
+    pub fn is_modified(&self) -> bool {
+        self.added().next().is_some()
+            || self.removed().next().is_some()
+            || self.edited().next().is_some()
+            || !minus(&broken(&self.entries), &broken(self.base())).is_empty()
+            || !minus(&broken(self.base()), &broken(&self.entries)).is_empty()
+    }
+
+    /// What to store when a caller's rules meet those stored by now: the stored ones, less what the caller
+    /// removed, with what the caller edited, followed by what the caller added since loading.
+    ///
+    /// A rule that the caller loaded and that is no longer stored has fired or was removed: it stays gone,
+    /// edited or not. A rule that was stored meanwhile stays. Where the caller added an id that is stored
+    /// already, the caller's rule wins. The adapter's note is the stored one. Both sides are to be read by
+    /// [`loaded`](Self::loaded); the result has `stored` as its loaded state, so
+    /// [`is_modified`](Self::is_modified) tells whether it must be written.
+    #[must_use]
+    pub fn merge(stored: &Rules, callers: &Rules) -> Rules {
+        let base = by_id(callers.base());
+        let own = by_id(&callers.entries);
+        let mut discarded = minus(&broken(callers.base()), &broken(&callers.entries));
+        let mut entries: Vec<Entry> = Vec::with_capacity(stored.entries.len());
+        for entry in &stored.entries {
+            match entry {
+                Entry::Rule(rule) => entries.extend(kept(rule, &base, &own).map(Entry::Rule)),
+                Entry::Broken(_) => match discarded.iter().position(|gone| *gone == entry) {
+                    Some(at) => drop(discarded.swap_remove(at)),
+                    None => entries.push(entry.clone()),
+                },
+            }
+        }
+        entries.extend(additions(stored, callers).cloned());
+        Rules {
+            entries,
+            base: Some(Arc::new(stored.entries.clone())),
+            note: stored.note.clone(),
+            memo: OnceLock::new(),
+        }
+    }
+
+    fn base(&self) -> &[Entry] {
+        self.base.as_ref().map_or(&[], |base| base.as_slice())
+    }
+}
+
+type ById<'r> = HashMap<&'r str, &'r Arc<Rule>>;
+
+/// The first rule of each id.
+fn by_id(entries: &[Entry]) -> ById<'_> {
+    let mut rules = HashMap::with_capacity(entries.len());
+    for rule in entries.iter().filter_map(Entry::rule) {
+        rules.entry(rule.id.as_str()).or_insert(rule);
+    }
+    rules
+}
+
+/// What becomes of a stored rule: `None` when the caller removed it.
+fn kept(stored: &Arc<Rule>, base: &ById<'_>, own: &ById<'_>) -> Option<Arc<Rule>> {
+    let id = stored.id.as_str();
+    match (base.get(id), own.get(id)) {
+        (Some(_), None) => None,
+        (Some(before), Some(now)) if before != now => Some(Arc::clone(now)),
+        (None, Some(now)) => Some(Arc::clone(now)),
+        _ => Some(Arc::clone(stored)),
+    }
+}
+
+/// What the caller added since loading and is not stored yet.
+fn additions<'c>(stored: &Rules, callers: &'c Rules) -> impl Iterator<Item = &'c Entry> {
+    let known = by_id(&stored.entries);
+    let base = by_id(callers.base());
+    let mut new_broken = minus(&broken(&callers.entries), &broken(callers.base()));
+    new_broken.retain(|entry| !stored.entries.contains(entry));
+    callers.entries.iter().filter(move |entry| match entry {
+        Entry::Rule(rule) => {
+            let id = rule.id.as_str();
+            !known.contains_key(id) && !base.contains_key(id)
+        }
+        Entry::Broken(_) => new_broken.contains(entry),
+    })
+}
+
+fn broken(entries: &[Entry]) -> Vec<&Entry> {
+    let broken = entries.iter().filter(|entry| entry.rule().is_none());
+    broken.collect()
+}
+
+/// The entries of `left` that are not in `right`, each as often as it is there more.
+fn minus<'e>(left: &[&'e Entry], right: &[&Entry]) -> Vec<&'e Entry> {
+    let mut rest: Vec<&Entry> = right.to_vec();
+    let mut more = Vec::new();
+    for entry in left {
+        match rest.iter().position(|other| other == entry) {
+            Some(at) => drop(rest.swap_remove(at)),
+            None => more.push(*entry),
+        }
+    }
+    more
+}

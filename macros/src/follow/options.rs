@@ -1,0 +1,98 @@
+//! `#[follow(rules = "…", events = […], code_rules = …, name = "…", hooks = "manual")]`.
+
+use proc_macro2::Span;
+use syn::meta::ParseNestedMeta;
+use syn::punctuated::Punctuated;
+use syn::{DeriveInput, Expr, ExprArray, LitStr, Path, Token};
+
+/// The column of rules unless told.
+const RULES: &str = "on_change_rules";
+
+/// What `#[follow(…)]` says.
+pub(super) struct Options {
+    /// The Rust name of the field that holds the rules, and where it was named.
+    pub(super) rules: LitStr,
+    /// The events that rules may emit; absent allows all.
+    pub(super) events: Option<Vec<EventName>>,
+    /// A function that gives the rules declared in code.
+    pub(super) code_rules: Option<Path>,
+    /// The model's name in rules, errors and aggregate keys.
+    pub(super) name: Option<LitStr>,
+    /// The user writes `ActiveModelBehavior` and calls the hooks there.
+    pub(super) manual_hooks: bool,
+}
+
+/// An event in `events = […]`.
+pub(super) enum EventName {
+    /// By topic or type name.
+    Text(LitStr),
+    /// By its Rust type.
+    Type(Path),
+}
+
+impl Options {
+    pub(super) fn parse(input: &DeriveInput) -> syn::Result<Self> {
+        let mut options = Self {
+            rules: LitStr::new(RULES, Span::call_site()),
+            events: None,
+            code_rules: None,
+            name: None,
+            manual_hooks: false,
+        };
+        for attr in &input.attrs {
+            if attr.path().is_ident("follow") {
+                attr.parse_nested_meta(|meta| options.read(&meta))?;
+            }
+        }
+        Ok(options)
+    }
+
+    fn read(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        if meta.path.is_ident("rules") {
+            self.rules = meta.value()?.parse()?;
+        } else if meta.path.is_ident("events") {
+            self.events = Some(events(&meta.value()?.parse::<ExprArray>()?.elems)?);
+        } else if meta.path.is_ident("code_rules") {
+            self.code_rules = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("name") {
+            self.name = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("hooks") {
+            self.manual_hooks = hooks(&meta.value()?.parse()?)?;
+        } else {
+            return Err(meta.error(
+                "unknown option of `follow`; there are `rules = \"field\"`, `events = [\"topic\", Type]`, \
+                 `code_rules = path::to::function`, `name = \"…\"` and `hooks = \"manual\"`",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn events(list: &Punctuated<Expr, Token![,]>) -> syn::Result<Vec<EventName>> {
+    list.iter().map(event).collect()
+}
+
+fn event(expr: &Expr) -> syn::Result<EventName> {
+    match expr {
+        Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) => Ok(EventName::Text(text.clone())),
+        Expr::Path(path) => Ok(EventName::Type(path.path.clone())),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "an event is a topic (`\"order.paid\"`) or an event type (`OrderPaid`)",
+        )),
+    }
+}
+
+fn hooks(value: &LitStr) -> syn::Result<bool> {
+    if value.value() == "manual" {
+        return Ok(true);
+    }
+    Err(syn::Error::new_spanned(
+        value,
+        "`hooks` is \"manual\" (you write `impl ActiveModelBehavior` and call \
+         `celerysalt_sea_orm::before_save` and its kin there) or is left out",
+    ))
+}

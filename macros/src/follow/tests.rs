@@ -1,0 +1,79 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+use quote::quote;
+
+use super::expand;
+
+fn text(item: proc_macro2::TokenStream) -> String {
+    expand(item).to_string()
+}
+
+#[test]
+fn a_sea_orm_model_gets_constants_entity_and_hooks() {
+    let out = text(quote! {
+        #[sea_orm(table_name = "orders", rename_all = "camelCase")]
+        #[follow(events = ["order.paid", crate::events::OrderPaid], name = "order")]
+        pub struct Model {
+            #[sea_orm(primary_key)]
+            pub id: i32,
+            pub r#type: String,
+            #[sea_orm(ignore)]
+            pub cached: i32,
+            pub on_change_rules: Rules,
+        }
+    });
+    assert!(out.contains("pub const TYPE"), "{out}");
+    assert!(!out.contains("CACHED"), "{out}");
+    assert!(!out.contains("ON_CHANGE_RULES"), "{out}");
+    assert!(
+        out.contains(r#"const NAME : & 'static str = "order""#),
+        "{out}"
+    );
+    assert!(
+        out.contains(r#"& ["id" , "type" , "on_change_rules"]"#),
+        "{out}"
+    );
+    assert!(out.contains("ActiveModelBehavior for ActiveModel"), "{out}");
+    assert!(out.contains("crate :: events :: OrderPaid as"), "{out}");
+}
+
+#[test]
+fn manual_hooks_leave_the_behavior_to_the_user() {
+    let out = text(quote! {
+        #[sea_orm(table_name = "orders")]
+        #[follow(hooks = "manual")]
+        pub struct Model { pub id: i32, pub on_change_rules: Rules }
+    });
+    assert!(!out.contains("ActiveModelBehavior for"), "{out}");
+    assert!(
+        out.contains(r#"const NAME : & 'static str = "orders""#),
+        "{out}"
+    );
+}
+
+#[test]
+fn model_ex_has_nothing_to_follow() {
+    let out = text(quote! {
+        #[sea_orm(table_name = "orders")]
+        pub struct ModelEx { pub id: i32, pub lines: HasMany<super::line::Entity> }
+    });
+    assert!(out.is_empty(), "{out}");
+}
+
+#[test]
+fn misuse_names_the_remedy() {
+    let missing = text(quote! {
+        #[sea_orm(table_name = "orders")]
+        pub struct Model { pub id: i32 }
+    });
+    assert!(missing.contains("celerysalt_sea_orm::Rules"), "{missing}");
+    let plain = text(quote! { pub struct Order { pub id: i32 } });
+    assert!(plain.contains("supported today: SeaORM 2"), "{plain}");
+    let option = text(quote! {
+        #[sea_orm(table_name = "orders")]
+        #[follow(rule = "x")]
+        pub struct Model { pub id: i32 }
+    });
+    assert!(option.contains("unknown option of `follow`"), "{option}");
+    let tuple = text(quote! { pub struct Order(i32); });
+    assert!(tuple.contains("named fields"), "{tuple}");
+}
