@@ -572,6 +572,24 @@ fn all_problems_are_reported_not_only_the_first() {
     let errors = errors_of(&model(), &Rules::from_value(json!([document])));
     let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
     assert_eq!(paths, ["event", "operator", "field_name", "", "persist"]);
+    // What is wrong with the document hides nothing of what is wrong with the rule.
+    let document = json!({
+        "id": "r1", "field_name": "stauts", "operator": "eql", "value": 1, "oops": 1, "on": [],
+        "was": {"operator": "nope", "value": 1}, "event_class": "nothing", "event_data": {"a": "{{ nobody }}"}
+    });
+    let errors = errors_of(&model(), &Rules::from_value(json!([document])));
+    let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "oops",
+            "was.operator",
+            "on",
+            "event_data.a",
+            "field_name",
+            "event_class"
+        ]
+    );
 }
 
 #[test]

@@ -276,6 +276,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_is_lost_or_makes_a_panic(text in "[\\[\\]{}\":,\\\\a-c0-9.eé \\-]{0,40}") {
+        let rules = Rules::loaded(&text);
+        let parses = serde_json::from_str::<Json>(&text).is_ok();
+        if rules.broken().count() == 1 && !parses {
+            prop_assert_eq!(rules.to_json(), text);
+        } else {
+            prop_assert_eq!(Rules::loaded(&rules.to_json()), rules);
+        }
+    }
+
+    #[test]
+    fn a_number_keeps_its_value_or_its_digits(digits in "-?[1-9][0-9]{0,25}(\\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?") {
+        let exact: bigdecimal::BigDecimal = digits.parse().unwrap();
+        let kept: Json = serde_json::from_str(&celerysalt::json::keep_digits(&digits)).unwrap();
+        let read = match &kept {
+            Json::String(text) => text.clone(),
+            number => number.to_string(),
+        };
+        prop_assert_eq!(read.parse::<bigdecimal::BigDecimal>().unwrap(), exact);
+    }
+}
+
 /// What one caller does to the rules it loaded.
 #[derive(Debug, Clone)]
 struct Edits {
