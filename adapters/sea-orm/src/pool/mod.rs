@@ -24,7 +24,7 @@ use celerysalt::rules::Rules as CoreRules;
 use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
-use crate::note::Note;
+use crate::note::{Note, Save};
 use crate::tables::Intent;
 
 /// How often a save is tried while others change the row.
@@ -61,9 +61,13 @@ fn only_rules<E: Follow>(row: E::Model, rules: CoreRules) -> E::ActiveModel {
     active
 }
 
-fn with_note(rules: &CoreRules, note: &Note) -> Result<CoreRules, DbErr> {
+/// The rules with a save's note; a claim to delete that stands in them stays.
+fn with_save(rules: &CoreRules, save: Save) -> Result<CoreRules, DbErr> {
     let mut rules = rules.clone();
-    note.put(&mut rules)
-        .map_err(|error| DbErr::Json(error.to_string()))?;
+    let note = Note {
+        save: Some(save),
+        claim: Note::of(&rules).claim,
+    };
+    note.put(&mut rules)?;
     Ok(rules)
 }

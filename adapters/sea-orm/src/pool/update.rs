@@ -6,10 +6,10 @@ use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ActiveValue, ConnectionTrait, DbErr, QueryTrait};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, intent, mover, with_note};
+use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Note};
+use crate::note::{self, Left, Save};
 use crate::plan::{self, Moment, Plan};
 use crate::{row, tables};
 
@@ -53,10 +53,10 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
             let Some((old, seen)) = row::seen::<E, C>(self.db, &self.key).await? else {
                 return Ok(model);
             };
-            if let Some(note) = mover::left_by_another::<E>(&old, &self.moment) {
-                mover::settle::<E, C>(self.db, old, &seen, note, &self.moment).await?;
+            let settled = mover::settled::<E, C>(self.db, old, seen, &self.moment).await?;
+            let Some((old, seen)) = settled else {
                 continue;
-            }
+            };
             let plan = plan::update::<E>(&old, &mut model, &self.moment)?;
             if plan.is_empty() && !plan::follows::<E>(E::rules(&old), Operation::Update) {
                 crate::__private::settle(E::active_rules_mut(&mut model));
@@ -84,20 +84,17 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         }
         let rules = plan.rules.unwrap_or_else(|| (**E::rules(old)).clone());
         let id = self.announce().await?;
-        let note = Note {
-            id,
-            left: Left::Events(plan.events),
-        };
+        let left = Left::Events(plan.events.clone());
         let mut write = model.clone();
-        let noted = with_note(&rules, &note)?;
+        let noted = with_save(&rules, Save { id, left })?;
         *E::active_rules_mut(&mut write) = ActiveValue::Set(noted.into());
         let stands = tables::intent_stands(self.db.get_database_backend(), id);
         let written = row::guarded_update::<E, C>(self.db, write, seen, Some(stands)).await?;
-        let (Some(seen), Left::Events(events)) = (written, note.left) else {
+        let Some(seen) = written else {
             return Ok(false);
         };
         self.announced = None;
-        self.moved(id, &events, rules.clone(), &seen).await;
+        self.moved(id, &plan.events, rules.clone(), &seen).await;
         settle::<E>(model, Some(rules));
         Ok(true)
     }
