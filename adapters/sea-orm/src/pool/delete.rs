@@ -22,6 +22,7 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
     let Some(key) = Key::<E>::of_active(model) else {
         return Ok(nothing());
     };
+    super::begin(db).await?;
     let moment = Moment::current();
     let mut announced = None;
     let claimed = claim::<E, C>(db, &key, &moment, &mut announced).await;
@@ -41,7 +42,9 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
     let Some(Claim { id, events }) = claim else {
         return Ok(nothing());
     };
-    tables::keep_events(db, id, &events).await?;
+    let mut kept = intent::<E>(id, Some(&key), "delete", moment.now);
+    kept.events = Some(events.clone());
+    tables::insert_intent(db, &kept).await?;
     Ok((events, vec![id]))
 }
 
@@ -86,8 +89,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
         };
         note.put(&mut rules)?;
         let write = only_rules::<E>(old, rules);
-        let stands = tables::intent_stands(db.get_database_backend(), id);
-        let written = row::guarded_update::<E, C>(db, write, &seen, Some(stands)).await?;
+        let written = row::guarded_update::<E, C>(db, write, &seen, None).await?;
         if written.is_some() {
             return Ok(Some(claim));
         }

@@ -22,6 +22,7 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     let Some(key) = Key::<E>::of_active(&model) else {
         return Ok(model);
     };
+    super::begin(db).await?;
     let mut update = Update {
         db,
         key,
@@ -49,10 +50,18 @@ struct Update<'a, E, C> {
 
 impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
     async fn run(&mut self, mut model: E::ActiveModel) -> Result<E::ActiveModel, DbErr> {
+        let mut before = None;
         for _ in 0..ATTEMPTS {
             let Some((old, seen)) = row::seen::<E, C>(self.db, &self.key).await? else {
                 return Ok(model);
             };
+            if before
+                .replace(seen.clone())
+                .is_some_and(|before| before == seen)
+            {
+                // The row is as it was, so it was the intent that is gone: `recover` took it for a dead one's.
+                self.announced = None;
+            }
             let settled = mover::settled::<E, C>(self.db, old, seen, &self.moment).await?;
             let Some((old, seen)) = settled else {
                 continue;
@@ -125,8 +134,9 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         if let Some(id) = self.announced {
             return Ok(id);
         }
-        let id = note::new_intent(self.moment.now);
-        let intent = intent::<E>(id, Some(&self.key), "update", self.moment.now);
+        let now = Moment::current().now;
+        let id = note::new_intent(now);
+        let intent = intent::<E>(id, Some(&self.key), "update", now);
         tables::insert_intent(self.db, &intent).await?;
         Ok(*self.announced.insert(id))
     }
