@@ -97,7 +97,7 @@ async fn fires_once(db: &DatabaseConnection, paths: &[Path], rule: Rule) {
             savers.spawn(async move {
                 path.update(&db, only_status(order.id, "paid"))
                     .await
-                    .unwrap()
+                    .unwrap_or_else(|error| panic!("{path:?}: {error}"))
             });
         }
         for saved in savers.join_all().await {
