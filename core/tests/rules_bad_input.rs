@@ -4,7 +4,7 @@
 mod rules_support;
 
 use celerysalt::model::ModelDef;
-use celerysalt::rules::{Guard, Limits, Rule, RuleErrors, Rules, check, check_standing};
+use celerysalt::rules::{Rule, RuleErrors, Rules, check};
 use rules_support::{Catalog, model};
 use serde_json::{Value as Json, json};
 
