@@ -7,4 +7,5 @@ pub use crate::extract::{
 };
 pub use crate::handler::{Context, HandlerError};
 pub use crate::rules::Rules;
-pub use crate::{FollowActions, event, event_error, event_response, subscribe};
+// Not from the crate's root, where `event` is also a module.
+pub use celerysalt_macros::{FollowActions, event, event_error, event_response, subscribe};

@@ -135,7 +135,7 @@ fn a_broadcast_is_no_rpc_and_a_version_is_a_number() {
         version: "1.0",
         ..ORDER
     };
-    let error = collect(&[rpc, ORDER, unversioned]).err().unwrap();
+    let error = collect(&[rpc, ORDER, unversioned]).unwrap_err();
     assert_eq!(error.problems.len(), 2, "{error}");
     assert!(
         error
@@ -158,7 +158,7 @@ fn a_type_name_of_two_topics_is_ambiguous() {
     let catalog = collect(&[ORDER, refund]).unwrap();
     assert!(catalog.resolve("OrderPaid").is_none());
     assert_eq!(catalog.similar("OrderPaid"), ["order.paid", "refund.paid"]);
-    let error = catalog.find("OrderPaid").err().unwrap();
+    let error = catalog.find("OrderPaid").unwrap_err();
     assert!(matches!(error, LookupError::Ambiguous { .. }));
     assert!(
         error
@@ -172,13 +172,13 @@ fn a_type_name_of_two_topics_is_ambiguous() {
 fn an_unknown_name_has_its_like() {
     let catalog = collect(&[ORDER]).unwrap();
     assert!(catalog.resolve("order.payed").is_none());
-    let error = catalog.find("order.payed").err().unwrap();
+    let error = catalog.find("order.payed").unwrap_err();
     assert_eq!(
         error.to_string(),
         "no event is named `order.payed`; did you mean order.paid, OrderPaid?"
     );
     assert_eq!(
-        catalog.find("x").err().unwrap().to_string(),
+        catalog.find("x").unwrap_err().to_string(),
         "no event is named `x`"
     );
 }
@@ -230,7 +230,7 @@ fn handlers_have_names_of_their_own() {
         make,
         location: "b.rs:2",
     };
-    let error = Catalog::from_entries([], [&other, &one]).err().unwrap();
+    let error = Catalog::from_entries([], [&other, &one]).unwrap_err();
     let expected = "two handlers are named `catalog::audit`:
     first: a.rs:1
     second: b.rs:2

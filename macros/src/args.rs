@@ -41,7 +41,8 @@ pub(crate) fn parse(
 
 fn topic(input: ParseStream<'_>) -> Result<LitStr> {
     if input.is_empty() {
-        return Err(input.error("the topic is missing: write it first, as in `(\"order.paid\")`"));
+        let text = "the topic is missing: write it first, as in `(\"order.paid\")`";
+        return Err(Error::new(input.span(), text));
     }
     input.parse().map_err(|error| {
         Error::new(
@@ -152,6 +153,12 @@ pub(crate) fn list<T: Parse>(input: ParseStream<'_>) -> Result<Vec<T>> {
 /// Where `celerysalt` is: `::celerysalt` unless told.
 pub(crate) fn crate_path(given: Option<Path>) -> Path {
     given.unwrap_or_else(|| syn::parse_quote!(::celerysalt))
+}
+
+/// The macro's own words, but errors about them are marked at this place. (With the place's own span lints
+/// would take them for the user's words.)
+pub(crate) fn shown_at(place: Span) -> Span {
+    Span::call_site().located_at(place)
 }
 
 /// A path as the text that `#[serde(crate = "…")]` wants.

@@ -4,10 +4,10 @@ mod options;
 mod values;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::parse::Parser as _;
 use syn::spanned::Spanned as _;
-use syn::{Error, FnArg, Ident, ItemFn, Result, Signature, Type};
+use syn::{Error, FnArg, Ident, ItemFn, Result, ReturnType, Signature, Type};
 
 use crate::args;
 use options::SubscribeArgs;
@@ -57,10 +57,7 @@ fn check_signature(signature: &Signature) -> Result<()> {
         );
         return Err(Error::new(signature.inputs.span(), text));
     }
-    signature
-        .inputs
-        .iter()
-        .try_for_each(|argument| check_argument(argument))
+    signature.inputs.iter().try_for_each(check_argument)
 }
 
 fn check_argument(argument: &FnArg) -> Result<()> {
@@ -99,7 +96,8 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
         }
     };
     let retry = args.auto_retry();
-    let call = call(args, function);
+    let cx = local("cx");
+    let call = call(args, function, &cx);
     quote! {
         #function
 
@@ -112,13 +110,11 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
 
             static RETRY: #krate::__private::AutoRetry = #retry;
 
-            fn make() -> #krate::handler::HandlerDef {
-                #krate::__private::def(#name, #pattern, #version, #options, |cx| async move { #call })
-            }
-
             #krate::__private::inventory::submit! {
                 #krate::catalog::SubscriberEntry {
-                    make,
+                    make: || {
+                        #krate::__private::def(#name, #pattern, #version, #options, |#cx| async move { #call })
+                    },
                     location: ::core::concat!(::core::file!(), ":", ::core::line!()),
                 }
             }
@@ -126,31 +122,41 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
     }
 }
 
+/// The expansion's own variable, which hides no function of this name.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
 /// Makes the arguments, calls the function, and turns what it returns into what the worker wants.
-fn call(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
+fn call(args: &SubscribeArgs, function: &ItemFn, cx: &Ident) -> TokenStream {
     let ident = &function.sig.ident;
     let krate = &args.krate;
     let types = argument_types(&function.sig);
     let names: Vec<Ident> = (0..types.len())
-        .map(|i| format_ident!("argument_{i}"))
+        .map(|i| local(&format!("argument_{i}")))
         .collect();
     let extract = names.iter().zip(types).map(|(name, ty)| {
-        // The type's own span: an argument that is no extractor is marked where it stands.
-        let from_context =
-            quote_spanned!(ty.span()=> <#ty as #krate::extract::FromContext>::from_context);
-        quote!(let #name = #from_context(&cx)?;)
+        let at = args::shown_at(ty.span());
+        let from_context = quote_spanned!(at=> <#ty as #krate::extract::FromContext>::from_context);
+        quote!(let #name = #from_context(&#cx)?;)
     });
-    let finish =
-        quote!((&&&&&&#krate::__private::outcome::probe(&value)).kind().finish(value, &RETRY));
+    let at = args::shown_at(match &function.sig.output {
+        ReturnType::Default => ident.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    });
+    let value = Ident::new("value", Span::mixed_site().located_at(at));
+    let finish = quote_spanned! {at=>
+        (&&&&&&#krate::__private::outcome::probe(&#value)).kind().finish(#value, &RETRY)
+    };
     let run = if function.sig.asyncness.is_some() {
         quote! {
-            let value = #ident(#(#names),*).await;
+            let #value = #ident(#(#names),*).await;
             #finish
         }
     } else {
         quote! {
             #krate::__private::run_blocking(move || {
-                let value = #ident(#(#names),*);
+                let #value = #ident(#(#names),*);
                 #finish
             })
             .await

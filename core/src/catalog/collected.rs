@@ -161,6 +161,15 @@ impl Catalog {
     }
 }
 
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("topics", &self.topics)
+            .field("handlers", &self.handlers.keys())
+            .finish_non_exhaustive()
+    }
+}
+
 impl EventSchemas for Catalog {
     fn resolve(&self, event_class: &str) -> Option<EventInfo> {
         let event = self.find(event_class).ok()?;
@@ -190,6 +199,7 @@ impl EventSchemas for Catalog {
 type Topics = BTreeMap<&'static str, BTreeMap<(Role, u32), CatalogEvent>>;
 
 /// A type of the catalog: an event, a response or an error.
+#[derive(Debug)]
 pub struct CatalogEvent {
     topic: &'static str,
     version: &'static str,

@@ -1,0 +1,10 @@
+use celerysalt::subscribe;
+
+struct NotSerialisable;
+
+#[subscribe("order.paid")]
+async fn on_paid() -> NotSerialisable {
+    NotSerialisable
+}
+
+fn main() {}
