@@ -29,7 +29,11 @@ async fn send_receipt(
     State(seen): State<Seen>,
 ) -> Result<(), MailServerAway> {
     seen.send((paid, id, retries)).expect("the test listens");
-    if retries == 0 { Err(MailServerAway) } else { Ok(()) }
+    if retries == 0 {
+        Err(MailServerAway)
+    } else {
+        Ok(())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,20 +66,32 @@ async fn a_saved_order_reaches_its_subscriber(database: TestDatabase) {
     running.await.unwrap();
     let status = outbox(&db).status().await.unwrap();
     let paths = u64::try_from(save::PATHS.len()).unwrap();
-    assert_eq!((status.pending, status.delivered, status.dead), (0, paths, 0));
+    assert_eq!(
+        (status.pending, status.delivered, status.dead),
+        (0, paths, 0)
+    );
     db.close().await.unwrap();
     database.drop_database().await;
 }
 
 /// The event arrives, its handler fails, and the same event arrives again.
-async fn assert_retried_once(events: &mut mpsc::UnboundedReceiver<(OrderPaid, Uuid, u32)>, path: Path, id: Uuid) {
+async fn assert_retried_once(
+    events: &mut mpsc::UnboundedReceiver<(OrderPaid, Uuid, u32)>,
+    path: Path,
+    id: Uuid,
+) {
     let mut arrivals = Vec::new();
     for expected_retries in 0..2 {
         let arrival = tokio::time::timeout(Duration::from_secs(60), events.recv()).await;
-        let (paid, event, retries) = arrival.unwrap_or_else(|_| panic!("{path:?}: nothing arrived")).unwrap();
+        let (paid, event, retries) = arrival
+            .unwrap_or_else(|_| panic!("{path:?}: nothing arrived"))
+            .unwrap();
         assert_eq!((paid.order_id, retries), (id, expected_retries), "{path:?}");
         assert_eq!(paid.amount.to_string(), "99.90", "{path:?}");
         arrivals.push(event);
     }
-    assert_eq!(arrivals[0], arrivals[1], "{path:?}: one id over every delivery");
+    assert_eq!(
+        arrivals[0], arrivals[1],
+        "{path:?}: one id over every delivery"
+    );
 }
