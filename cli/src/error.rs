@@ -61,7 +61,7 @@ pub(crate) enum InputError {
     BadValue {
         file: String,
         field: String,
-        source: RuleErrorKind,
+        source: Box<RuleErrorKind>,
     },
     #[error("{file}: event `{topic}`: {source}; mend the schema")]
     BadSchema {

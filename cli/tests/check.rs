@@ -11,7 +11,9 @@ fn rule(change: Json) -> Json {
         "id": "r1", "field_name": "status", "operator": "eql", "value": "paid",
         "event_class": "order.paid", "event_data": {"order_id": "{{ id }}", "amount": "{{ amount }}"},
     });
-    rule.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    rule.as_object_mut()
+        .unwrap()
+        .extend(change.as_object().unwrap().clone());
     rule
 }
 
@@ -30,16 +32,28 @@ fn events() -> Json {
 
 fn check(rules: &Json, more: &str) -> Done {
     let folder = Folder::new();
-    folder.json("rules.json", rules).json("events.json", &events());
-    folder.rules(&format!("check --model model.json --rules rules.json {more}"))
+    folder
+        .json("rules.json", rules)
+        .json("events.json", &events());
+    folder.rules(&format!(
+        "check --model model.json --rules rules.json {more}"
+    ))
 }
 
 #[test]
 fn good_rules_pass_in_silence() {
-    for rules in [json!([]), json!([rule(json!({}))]), json!([rule(json!({})), rule(json!({"id": "r2"}))])] {
+    for rules in [
+        json!([]),
+        json!([rule(json!({}))]),
+        json!([rule(json!({})), rule(json!({"id": "r2"}))]),
+    ] {
         for more in ["", "--events events.json"] {
             let done = check(&rules, more);
-            assert_eq!((done.code, done.out.as_str(), done.err.as_str()), (0, "", ""), "{rules}");
+            assert_eq!(
+                (done.code, done.out.as_str(), done.err.as_str()),
+                (0, "", ""),
+                "{rules}"
+            );
         }
     }
 }
@@ -61,12 +75,19 @@ fn every_error_is_a_line_with_rule_path_and_remedy() {
         &["`a`", "field_name", "stauts", "`status`"],
         &["`b`", "operator", "equals", "eql"],
         &["`c`", "value", "many", "whole number"],
-        &["`d`", "event_data.order[0].id", "`idd`", "did you mean `id`?"],
+        &[
+            "`d`",
+            "event_data.order[0].id",
+            "`idd`",
+            "did you mean `id`?",
+        ],
         &["`f`", "colour", "unknown key"],
     ];
     assert_eq!(lines.len(), expected.len(), "{done:?}");
     for texts in expected {
-        let found = lines.iter().any(|line| texts.iter().all(|text| line.contains(text)));
+        let found = lines
+            .iter()
+            .any(|line| texts.iter().all(|text| line.contains(text)));
         assert!(found, "{texts:?}: {done:?}");
     }
 }
@@ -79,16 +100,28 @@ fn events_are_checked_when_they_are_known() {
         done.out
     };
     let unknown = one(json!({"event_class": "order.payd"}));
-    assert!(unknown.contains("unknown event `order.payd`") && unknown.contains("`order.paid`"), "{unknown}");
+    assert!(
+        unknown.contains("unknown event `order.payd`") && unknown.contains("`order.paid`"),
+        "{unknown}"
+    );
     let missing = one(json!({"event_data": {"order_id": "{{ id }}"}}));
-    assert!(missing.contains("requires `amount`") && missing.contains("event_data"), "{missing}");
+    assert!(
+        missing.contains("requires `amount`") && missing.contains("event_data"),
+        "{missing}"
+    );
     let more = one(json!({"event_data": {"order_id": "{{ id }}", "amount": 1, "note": "x"}}));
     assert!(more.contains("no `note`"), "{more}");
     let wrong = one(json!({"event_data": {"order_id": "{{ qty }}", "amount": 1}}));
-    assert!(wrong.contains("event_data.order_id") && wrong.contains("`qty` is an integer"), "{wrong}");
+    assert!(
+        wrong.contains("event_data.order_id") && wrong.contains("`qty` is an integer"),
+        "{wrong}"
+    );
     // By topic, by the type's name, and an event that takes anything.
     for class in ["OrderPaid", "order.closed"] {
-        let done = check(&json!([rule(json!({"event_class": class}))]), "--events events.json");
+        let done = check(
+            &json!([rule(json!({"event_class": class}))]),
+            "--events events.json",
+        );
         assert_eq!(done.code, 0, "{done:?}");
     }
 }
@@ -104,21 +137,34 @@ fn files_that_cannot_be_used_are_bad_input() {
     let folder = Folder::new();
     folder.json("rules.json", &json!([]));
     let run = |words: &str| folder.rules(&format!("check {words}"));
-    run("--model none.json --rules rules.json").refused(&["none.json", "cannot be read", "check the path"]);
+    run("--model none.json --rules rules.json").refused(&[
+        "none.json",
+        "cannot be read",
+        "check the path",
+    ]);
     run("--model model.json --rules none.json").refused(&["none.json", "cannot be read"]);
-    run("--model model.json --rules rules.json --events none.json").refused(&["none.json", "cannot be read"]);
+    run("--model model.json --rules rules.json --events none.json")
+        .refused(&["none.json", "cannot be read"]);
 
     folder.write("broken.json", "[{");
-    run("--model broken.json --rules rules.json").refused(&["broken.json", "not JSON", "line 1 column 2"]);
+    run("--model broken.json --rules rules.json").refused(&[
+        "broken.json",
+        "not JSON",
+        "line 1 column 2",
+    ]);
     run("--model model.json --rules broken.json").refused(&["broken.json", "not JSON"]);
-    run("--model model.json --rules rules.json --events broken.json").refused(&["broken.json", "not JSON"]);
+    run("--model model.json --rules rules.json --events broken.json")
+        .refused(&["broken.json", "not JSON"]);
 
-    run("--model model.json --rules model.json").refused(&["an object stands where an array of rules is expected"]);
-    run("--model model.json --rules rules.json --events rules.json").refused(&["an array stands where an object"]);
+    run("--model model.json --rules model.json")
+        .refused(&["an object stands where an array of rules is expected"]);
+    run("--model model.json --rules rules.json --events rules.json")
+        .refused(&["an array stands where an object"]);
     run("--model rules.json --rules rules.json").refused(&["rules.json: not a model"]);
 
     folder.json("events.json", &json!({"order.paid": {"type": "strin"}}));
-    run("--model model.json --rules rules.json --events events.json").refused(&["event `order.paid`", "mend the schema"]);
+    run("--model model.json --rules rules.json --events events.json")
+        .refused(&["event `order.paid`", "mend the schema"]);
 }
 
 #[test]
@@ -126,14 +172,28 @@ fn models_are_checked() {
     let refused = |model: Json, texts: &[&str]| {
         let folder = Folder::new();
         folder.json("rules.json", &json!([])).json("m.json", &model);
-        folder.rules("check --model m.json --rules rules.json").refused(texts);
+        folder
+            .rules("check --model m.json --rules rules.json")
+            .refused(texts);
     };
     refused(json!({"name": "order"}), &["missing field `fields`"]);
     refused(json!({"fields": {}}), &["missing field `name`"]);
-    refused(json!({"name": "order", "fields": {}, "colour": 1}), &["unknown field `colour`"]);
-    refused(json!({"name": "o", "fields": {"a": "decimel"}}), &["field `a`", "type `decimel`", "did you mean `decimal`?"]);
-    refused(json!({"name": "o", "fields": {"a": "blob?"}}), &["type `blob?`", "there are `string`, `int`"]);
-    refused(json!({"name": "o", "fields": {"a": 1}}), &["not a model", "expected a string"]);
+    refused(
+        json!({"name": "order", "fields": {}, "colour": 1}),
+        &["unknown field `colour`"],
+    );
+    refused(
+        json!({"name": "o", "fields": {"a": "decimel"}}),
+        &["field `a`", "type `decimel`", "did you mean `decimal`?"],
+    );
+    refused(
+        json!({"name": "o", "fields": {"a": "blob?"}}),
+        &["type `blob?`", "there are `string`, `int`"],
+    );
+    refused(
+        json!({"name": "o", "fields": {"a": 1}}),
+        &["not a model", "expected a string"],
+    );
 }
 
 #[test]

@@ -10,7 +10,9 @@ const ID: &str = "01980c2e-0000-7000-8000-000000000000";
 
 fn row(change: Json) -> Json {
     let mut row = json!({"id": ID, "status": "pending", "amount": "99.90", "qty": 1});
-    row.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    row.as_object_mut()
+        .unwrap()
+        .extend(change.as_object().unwrap().clone());
     row
 }
 
@@ -19,7 +21,9 @@ fn rule(change: Json) -> Json {
         "id": "r1", "field_name": "status", "operator": "eql", "value": "paid",
         "event_class": "order.paid", "event_data": {"order_id": "{{ id }}", "amount": "{{ amount }}", "qty": "{{ qty }}"},
     });
-    rule.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    rule.as_object_mut()
+        .unwrap()
+        .extend(change.as_object().unwrap().clone());
     rule
 }
 
@@ -33,14 +37,19 @@ fn paid(rules: &Json) -> Folder {
 }
 
 fn eval(folder: &Folder, more: &str) -> Done {
-    folder.rules(&format!("eval --model model.json --rules rules.json {more}"))
+    folder.rules(&format!(
+        "eval --model model.json --rules rules.json {more}"
+    ))
 }
 
 const BOTH: &str = "--old old.json --new new.json";
 
 #[test]
 fn a_rule_that_fires_prints_its_event() {
-    let done = eval(&paid(&json!([rule(json!({}))])), &format!("{BOTH} --op update"));
+    let done = eval(
+        &paid(&json!([rule(json!({}))])),
+        &format!("{BOTH} --op update"),
+    );
     assert_eq!((done.code, done.err.as_str()), (0, ""), "{done:?}");
     let line = format!(
         "{{\"rule\":\"r1\",\"event_class\":\"order.paid\",\"data\":{{\"amount\":\"99.90\",\"order_id\":\"{ID}\",\"qty\":1}}}}\n"
@@ -51,7 +60,11 @@ fn a_rule_that_fires_prints_its_event() {
 #[test]
 fn a_rule_that_does_not_fire_prints_nothing() {
     let done = eval(&paid(&json!([rule(json!({"value": "shipped"}))])), BOTH);
-    assert_eq!((done.code, done.out.as_str(), done.err.as_str()), (0, "", ""), "{done:?}");
+    assert_eq!(
+        (done.code, done.out.as_str(), done.err.as_str()),
+        (0, "", ""),
+        "{done:?}"
+    );
 }
 
 #[test]
@@ -67,8 +80,18 @@ fn explain_says_why_after_the_events() {
     assert_eq!(lines.len(), 4, "{done:?}");
     assert_eq!(lines[0]["rule"], "yes");
     assert_eq!(lines[0]["data"]["qty"], 1);
-    let verdicts: Vec<_> = lines[1..].iter().map(|v| (v["rule"].as_str().unwrap(), v["fired"].clone())).collect();
-    assert_eq!(verdicts, [("no", json!(false)), ("yes", json!(true)), ("off", json!(false))]);
+    let verdicts: Vec<_> = lines[1..]
+        .iter()
+        .map(|v| (v["rule"].as_str().unwrap(), v["fired"].clone()))
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("no", json!(false)),
+            ("yes", json!(true)),
+            ("off", json!(false))
+        ]
+    );
     for verdict in &lines[1..] {
         let keys: Vec<_> = verdict.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["fired", "reason", "rule"]);
@@ -95,7 +118,11 @@ fn the_operation_follows_from_the_rows() {
     ] {
         let done = eval(&folder, words);
         let fired: Vec<_> = done.lines().iter().map(|l| l["rule"].clone()).collect();
-        assert_eq!((done.code, fired), (0, vec![json!(expected)]), "{words}: {done:?}");
+        assert_eq!(
+            (done.code, fired),
+            (0, vec![json!(expected)]),
+            "{words}: {done:?}"
+        );
     }
 }
 
@@ -109,31 +136,55 @@ fn rows_that_do_not_go_with_the_operation_are_bad_input() {
     eval(&folder, &format!("{BOTH} --op insert")).refused(&["an insert has no old row"]);
     let done = eval(&folder, &format!("{BOTH} --op upsert"));
     assert_eq!(done.code, 2);
-    assert!(done.err.contains("upsert") && done.err.contains("insert, update, delete"), "{done:?}");
+    assert!(
+        done.err.contains("upsert") && done.err.contains("insert, update, delete"),
+        "{done:?}"
+    );
 }
 
 #[test]
 fn numbers_keep_every_digit() {
-    let rules = json!([rule(json!({"event_data": {"amount": "{{ amount }}", "was": "{{ old.amount }}", "meta": "{{ meta }}"}}))]);
+    let rules = json!([rule(
+        json!({"event_data": {"amount": "{{ amount }}", "was": "{{ old.amount }}", "meta": "{{ meta }}"}})
+    )]);
     let folder = paid(&rules);
     let digits = "12345678901234567890123456789012345.678";
     folder.write("new.json", &format!("{{\"id\": \"{ID}\", \"status\": \"paid\", \"qty\": 1, \"amount\": {digits}, \"meta\": {{\"n\": 1.5}}}}"));
-    folder.write("old.json", &format!("{{\"id\": \"{ID}\", \"status\": \"new\", \"qty\": 1, \"amount\": 99.90}}"));
+    folder.write(
+        "old.json",
+        &format!("{{\"id\": \"{ID}\", \"status\": \"new\", \"qty\": 1, \"amount\": 99.90}}"),
+    );
     let done = eval(&folder, BOTH);
-    assert_eq!(done.lines()[0]["data"], json!({"amount": digits, "was": "99.90", "meta": {"n": 1.5}}), "{done:?}");
+    assert_eq!(
+        done.lines()[0]["data"],
+        json!({"amount": digits, "was": "99.90", "meta": {"n": 1.5}}),
+        "{done:?}"
+    );
 }
 
 #[test]
 fn wide_numbers_in_rules_are_compared_exactly() {
     let rule = |id: &str, value: &str| {
-        format!("{{\"id\": \"{id}\", \"field_name\": \"amount\", \"operator\": \"eql\", \"value\": {value}, \"edge\": \"level\", \"event_class\": \"e\", \"event_data\": {{}}}}")
+        format!(
+            "{{\"id\": \"{id}\", \"field_name\": \"amount\", \"operator\": \"eql\", \"value\": {value}, \"edge\": \"level\", \"event_class\": \"e\", \"event_data\": {{}}}}"
+        )
     };
     let folder = paid(&json!([]));
-    let rules = [rule("same", "0.1000000000000000000001"), rule("other", "0.1000000000000000000002")];
+    let rules = [
+        rule("same", "0.1000000000000000000001"),
+        rule("other", "0.1000000000000000000002"),
+    ];
     folder.write("rules.json", &format!("[{}]", rules.join(",")));
     let digits = "0.1000000000000000000001";
-    folder.write("new.json", &format!("{{\"id\": \"{ID}\", \"status\": \"paid\", \"qty\": 1, \"amount\": {digits}}}"));
-    let fired: Vec<_> = eval(&folder, BOTH).lines().iter().map(|l| l["rule"].clone()).collect();
+    folder.write(
+        "new.json",
+        &format!("{{\"id\": \"{ID}\", \"status\": \"paid\", \"qty\": 1, \"amount\": {digits}}}"),
+    );
+    let fired: Vec<_> = eval(&folder, BOTH)
+        .lines()
+        .iter()
+        .map(|l| l["rule"].clone())
+        .collect();
     assert_eq!(fired, ["same"]);
 }
 
@@ -162,10 +213,22 @@ fn rows_that_do_not_fit_the_model_are_bad_input() {
         folder.json("new.json", &new);
         eval(&folder, BOTH).refused(texts);
     };
-    refused(json!([]), &["new.json", "an array stands where an object is expected"]);
-    refused(row(json!({"stauts": 1})), &["new.json", "no field `stauts`", "did you mean `status`?"]);
-    refused(json!({"id": ID, "status": "x", "qty": 1}), &["field `amount` is missing", "`decimal?`"]);
-    refused(row(json!({"qty": null})), &["field `qty` is null", "`int?`"]);
+    refused(
+        json!([]),
+        &["new.json", "an array stands where an object is expected"],
+    );
+    refused(
+        row(json!({"stauts": 1})),
+        &["new.json", "no field `stauts`", "did you mean `status`?"],
+    );
+    refused(
+        json!({"id": ID, "status": "x", "qty": 1}),
+        &["field `amount` is missing", "`decimal?`"],
+    );
+    refused(
+        row(json!({"qty": null})),
+        &["field `qty` is null", "`int?`"],
+    );
     for (field, value) in [
         ("qty", json!("three")),
         ("qty", json!(1.5)),
@@ -179,8 +242,16 @@ fn rows_that_do_not_fit_the_model_are_bad_input() {
         ("due", json!("31.1.2026")),
         ("at", json!(12)),
     ] {
-        let texts = [format!("field `{field}`"), value.to_string(), "cannot be read as".into(), "; write ".into()];
-        refused(row(json!({field: value})), &texts.each_ref().map(String::as_str));
+        let texts = [
+            format!("field `{field}`"),
+            value.to_string(),
+            "cannot be read as".into(),
+            "; write ".into(),
+        ];
+        refused(
+            row(json!({field: value})),
+            &texts.each_ref().map(String::as_str),
+        );
     }
 }
 
@@ -191,23 +262,37 @@ fn files_that_cannot_be_used_are_bad_input() {
     eval(&folder, "--old broken.json --new new.json").refused(&["broken.json", "not JSON"]);
     eval(&folder, "--old none.json --new new.json").refused(&["none.json", "cannot be read"]);
     folder.write("rules.json", "{}");
-    eval(&folder, BOTH).refused(&["rules.json", "an object stands where an array of rules is expected"]);
+    eval(&folder, BOTH).refused(&[
+        "rules.json",
+        "an object stands where an array of rules is expected",
+    ]);
     folder.write("rules.json", "[");
     eval(&folder, BOTH).refused(&["rules.json", "not JSON"]);
 }
 
 #[test]
 fn the_time_can_be_set() {
-    let rules = json!([rule(json!({"expires_at": "2026-06-01T00:00:00Z", "event_data": {"now": "{{ now }}"}}))]);
+    let rules = json!([rule(
+        json!({"expires_at": "2026-06-01T00:00:00Z", "event_data": {"now": "{{ now }}"}})
+    )]);
     let folder = paid(&rules);
     let before = eval(&folder, &format!("{BOTH} --now 2026-05-31T23:59:59+00:00"));
-    assert_eq!(before.lines()[0]["data"], json!({"now": "2026-05-31T23:59:59Z"}));
-    let after = eval(&folder, &format!("{BOTH} --now 2026-06-01T00:00:00Z --explain"));
+    assert_eq!(
+        before.lines()[0]["data"],
+        json!({"now": "2026-05-31T23:59:59Z"})
+    );
+    let after = eval(
+        &folder,
+        &format!("{BOTH} --now 2026-06-01T00:00:00Z --explain"),
+    );
     assert_eq!(after.lines().len(), 1, "{after:?}");
     assert_eq!(after.lines()[0]["fired"], false);
     let wrong = eval(&folder, &format!("{BOTH} --now tomorrow"));
     assert_eq!(wrong.code, 2, "{wrong:?}");
-    assert!(wrong.err.contains("write it as 2026-01-31T12:00:00Z"), "{wrong:?}");
+    assert!(
+        wrong.err.contains("write it as 2026-01-31T12:00:00Z"),
+        "{wrong:?}"
+    );
 }
 
 #[test]
@@ -223,17 +308,37 @@ fn broken_rules_are_reported_and_stop_nobody() {
     let lines = done.lines();
     assert_eq!(lines[0]["rule"], "good", "{done:?}");
     assert_eq!(lines.len(), 5, "{done:?}");
-    assert_eq!(lines[1..].iter().filter(|l| l["fired"] == true).count(), 1, "{done:?}");
+    assert_eq!(
+        lines[1..].iter().filter(|l| l["fired"] == true).count(),
+        1,
+        "{done:?}"
+    );
     for id in ["unknown field", "no rule at all", "unknown template field"] {
-        assert!(lines[1..].iter().any(|l| l["rule"] == id && l["fired"] == false), "{id}: {done:?}");
-        assert!(done.err.lines().any(|l| l.starts_with("warning: ") && l.contains(id)), "{id}: {done:?}");
+        assert!(
+            lines[1..]
+                .iter()
+                .any(|l| l["rule"] == id && l["fired"] == false),
+            "{id}: {done:?}"
+        );
+        assert!(
+            done.err
+                .lines()
+                .any(|l| l.starts_with("warning: ") && l.contains(id)),
+            "{id}: {done:?}"
+        );
     }
 }
 
 #[test]
 fn events_have_the_name_that_the_rule_gives_them() {
-    let folder = paid(&json!([rule(json!({"event_class": "OrderPaid"})), rule(json!({"id": "r2", "event_class": "order.unknown"}))]));
-    folder.json("events.json", &json!({"order.paid": {"title": "OrderPaid"}}));
+    let folder = paid(&json!([
+        rule(json!({"event_class": "OrderPaid"})),
+        rule(json!({"id": "r2", "event_class": "order.unknown"}))
+    ]));
+    folder.json(
+        "events.json",
+        &json!({"order.paid": {"title": "OrderPaid"}}),
+    );
     let done = eval(&folder, &format!("{BOTH} --events events.json"));
     assert_eq!(done.lines().len(), 1, "{done:?}");
     assert_eq!(done.lines()[0]["event_class"], "OrderPaid");

@@ -6,6 +6,8 @@ pub use crate::extract::{
     EventId, FromContext, Payload, RawEvent, Retries, SoftLimit, State, Topic,
 };
 pub use crate::handler::{Context, HandlerError};
+pub use crate::publisher::{Publish, Publisher};
+pub use crate::rpc::{Call, CallError, RpcClient};
 pub use crate::rules::Rules;
 // Not from the crate's root, where `event` is also a module.
 pub use celerysalt_macros::{FollowActions, event, event_error, event_response, subscribe};

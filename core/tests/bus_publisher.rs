@@ -3,19 +3,17 @@
 
 mod worker_support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use celerysalt::broker::{Broker, MemoryBroker, PublishError, QueueSpec};
 use celerysalt::catalog::{EventInfo, EventSchema, EventSchemas};
 use celerysalt::chain::Chain;
 use celerysalt::clock::{Clock, new_id};
-use celerysalt::event::Envelope;
-use celerysalt::outbox::{OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement};
+use celerysalt::outbox::{MemoryOutbox, OutboxStore};
 use celerysalt::publisher::{Publish, PublishOptions, Publisher, PublisherError};
 use celerysalt::testing::{TestBus, TestClock};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use worker_support::{def, paid};
@@ -189,63 +187,17 @@ async fn a_chain_that_is_too_deep_is_refused() {
     ));
 }
 
-/// An outbox of which only `append` is used.
-#[derive(Default)]
-struct Appended(Mutex<Vec<(Envelope, DateTime<Utc>)>>);
-
-#[async_trait]
-impl OutboxStore for Appended {
-    async fn append(&self, events: &[Envelope], now: DateTime<Utc>) -> Result<(), OutboxError> {
-        let rows = events.iter().map(|event| (event.clone(), now));
-        self.0.lock().unwrap().extend(rows);
-        Ok(())
-    }
-
-    async fn claim(
-        &self,
-        _: usize,
-        _: DateTime<Utc>,
-        _: Duration,
-    ) -> Result<Vec<OutboxEvent>, OutboxError> {
-        Err(OutboxError::NotMigrated)
-    }
-
-    async fn settle(
-        &self,
-        _: &[(OutboxEvent, Settlement)],
-        _: DateTime<Utc>,
-    ) -> Result<(), OutboxError> {
-        Err(OutboxError::NotMigrated)
-    }
-
-    async fn renew(&self, _: &[Uuid], _: DateTime<Utc>, _: Duration) -> Result<(), OutboxError> {
-        Err(OutboxError::NotMigrated)
-    }
-
-    async fn release(&self, _: &[Uuid]) -> Result<(), OutboxError> {
-        Err(OutboxError::NotMigrated)
-    }
-
-    async fn next_due(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
-        Err(OutboxError::NotMigrated)
-    }
-
-    async fn changed(&self) {}
-
-    async fn purge(&self, _: DateTime<Utc>) -> Result<u64, OutboxError> {
-        Err(OutboxError::NotMigrated)
-    }
-
-    async fn status(&self) -> Result<OutboxStatus, OutboxError> {
-        Err(OutboxError::NotMigrated)
-    }
-}
-
 #[tokio::test]
 async fn an_outbox_keeps_what_is_published_into_it() {
-    let (clock, outbox) = (TestClock::new(), Arc::new(Appended::default()));
+    let (clock, outbox) = (TestClock::new(), Arc::new(MemoryOutbox::new()));
     let publisher = Publisher::to_outbox(outbox.clone()).with_clock(Arc::new(clock.clone()));
     let id = paid(7).publish(&publisher).await.unwrap();
-    let rows = outbox.0.lock().unwrap();
-    assert_eq!((rows[0].0.id, rows[0].1, rows.len()), (id, clock.now(), 1));
+    let claimed = outbox
+        .claim(9, clock.now(), Duration::from_secs(9))
+        .await
+        .unwrap();
+    assert_eq!(
+        (claimed[0].envelope.id, claimed[0].created_at, claimed.len()),
+        (id, clock.now(), 1)
+    );
 }

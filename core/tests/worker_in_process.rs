@@ -6,16 +6,22 @@ mod worker_support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use celerysalt::broker::DeadSelection;
 use celerysalt::clock::{Clock, new_id};
 use celerysalt::event::{Envelope, Meta};
 use celerysalt::handler::{HandlerDef, HandlerError, RateLimit, VersionSpec};
-use celerysalt::outbox::{Destination, HandlerProgress, OutboxEvent, Progress, Settlement};
+use celerysalt::outbox::{
+    DeadLetterStore, Destination, HandlerProgress, LOST_CLAIMS_LIMIT, MemoryOutbox, OutboxEvent,
+    OutboxStore, Relay, Settlement,
+};
+use celerysalt::publisher::{Publish, Publisher};
 use celerysalt::testing::TestClock;
 use celerysalt::worker::InProcess;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
-use worker_support::{Log, def, failed, with};
+use uuid::Uuid;
+use worker_support::{Log, def, failed, paid, with};
 
 struct Bench {
     clock: TestClock,
@@ -35,21 +41,17 @@ impl Bench {
     }
 
     fn event(&self, order: u64, aggregate: Option<&str>) -> OutboxEvent {
-        OutboxEvent {
-            envelope: Envelope {
-                id: new_id(&self.clock),
-                topic: "order.paid".to_owned(),
-                version: Some("v1".to_owned()),
-                payload: json!({"order_id": order}),
-                meta: Meta {
-                    aggregate: aggregate.map(str::to_owned),
-                    ..Meta::default()
-                },
+        let envelope = Envelope {
+            id: new_id(&self.clock),
+            topic: "order.paid".to_owned(),
+            version: Some("v1".to_owned()),
+            payload: json!({"order_id": order}),
+            meta: Meta {
+                aggregate: aggregate.map(str::to_owned),
+                ..Meta::default()
             },
-            created_at: self.clock.now(),
-            attempts: 0,
-            progress: Progress::default(),
-        }
+        };
+        OutboxEvent::new(envelope, self.clock.now(), Uuid::nil())
     }
 
     async fn one(&self, event: OutboxEvent) -> Settlement {
@@ -253,4 +255,83 @@ async fn a_retry_of_a_handler_that_is_gone_is_a_dead_letter() {
         (dead[0].handler.as_deref(), dead[0].attempts),
         (Some("old_name"), 2)
     );
+}
+
+#[tokio::test]
+async fn only_the_targets_of_a_replay_run() {
+    let log = Log::default();
+    let bench = Bench::new([log.handler("a"), log.handler("b")]);
+    let mut event = bench.event(7, None);
+    event.targets = vec!["b".to_owned(), "gone".to_owned()];
+    let Settlement::Delivered { dead } = bench.one(event).await else {
+        panic!("nothing is to be tried again");
+    };
+    assert_eq!(log.take(), ["b 7"]);
+    assert_eq!(dead[0].handler.as_deref(), Some("gone"));
+    assert_eq!(dead.len(), 1);
+}
+
+#[tokio::test]
+async fn lost_claims_count_as_crashes_of_what_was_not_done() {
+    let log = Log::default();
+    let once = with(log.handler("once"), |o| o.reject_on_worker_lost = false);
+    let bench = Bench::new([once, log.handler("again"), log.handler("done")]);
+    let mut event = bench.event(7, None);
+    event
+        .progress
+        .0
+        .insert("done".to_owned(), HandlerProgress::Done);
+    event.lost_claims = 1;
+    let Settlement::Delivered { dead } = bench.one(event.clone()).await else {
+        panic!("nothing is to be tried again");
+    };
+    assert_eq!(log.take(), ["again 7"]);
+    assert_eq!((dead.len(), dead[0].handler.as_deref()), (1, Some("once")));
+
+    event.lost_claims = LOST_CLAIMS_LIMIT;
+    let Settlement::Delivered { dead } = bench.one(event).await else {
+        panic!("nothing is to be tried again");
+    };
+    assert!(log.take().is_empty());
+    let names: Vec<_> = dead
+        .iter()
+        .filter_map(|reason| reason.handler.as_deref())
+        .collect();
+    assert_eq!(names, ["again", "once"]);
+    assert_eq!(dead[0].error, "killed its process 4 times");
+}
+
+#[tokio::test]
+async fn a_relay_delivers_retries_and_buries_through_its_outbox() {
+    let (log, other) = (Log::default(), Log::default());
+    let Bench { clock, to } = Bench::new([fails_for(7, &log), other.handler("bill")]);
+    let outbox = Arc::new(MemoryOutbox::new());
+    let publisher = Publisher::to_outbox(outbox.clone()).with_clock(Arc::new(clock.clone()));
+    let relay = Relay::builder(outbox.clone(), Arc::new(to))
+        .clock(Arc::new(clock.clone()))
+        .build();
+    for order in [7, 8] {
+        paid(order).publish(&publisher).await.unwrap();
+    }
+    let drained = relay.drain().await.unwrap();
+    assert_eq!((drained.delivered, drained.again), (1, 1));
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(180));
+        relay.drain().await.unwrap();
+    }
+    let status = outbox.status().await.unwrap();
+    assert_eq!((status.pending, status.delivered, status.dead), (0, 2, 1));
+    let mut bills = other.take();
+    bills.sort();
+    assert_eq!(bills, ["bill 7", "bill 8"]);
+    log.take();
+
+    let replayed = outbox
+        .replay(&DeadSelection::All, clock.now())
+        .await
+        .unwrap();
+    assert_eq!(replayed, 1);
+    relay.drain().await.unwrap();
+    assert_eq!(log.take(), ["mail 7 try 0"]);
+    assert!(other.take().is_empty());
 }

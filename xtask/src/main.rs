@@ -1,2 +1,67 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask …`: the chores of this workspace, on Unix systems.
+//!
+//! - `services up|down|env`: private servers for the tests, on 127.0.0.1.
+//! - `test`: every test, with those servers.
+//! - `ci`: all that must pass before a change is merged.
+
+mod ci;
+mod error;
+mod folder;
+mod metadata;
+mod process;
+mod services;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", error::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Services(action) => services::run(&action).map(|()| ExitCode::SUCCESS),
+        Command::Test(options) => test::run(&options),
+        Command::Ci(options) => ci::run(&options),
+    }
+}
+
+/// The chores of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Private servers for the tests, on 127.0.0.1
+    #[command(subcommand)]
+    Services(services::Action),
+    /// Start the services, run every test, stop the services
+    Test(test::Options),
+    /// Everything that must pass: format, lints, docs, tests, examples, features
+    Ci(ci::Options),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -33,6 +33,11 @@ impl Rules {
         Self::default()
     }
 
+    /// The rules of a JSON document, all of them new; see [`celerysalt::rules::Rules::from_json`].
+    pub fn from_json(text: &str) -> Self {
+        CoreRules::from_json(text).into()
+    }
+
     pub(crate) fn pass(&mut self, passing: Passing) {
         self.passing = Some(Arc::new(passing));
     }

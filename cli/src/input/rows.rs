@@ -57,7 +57,11 @@ fn value(text: &Text, def: &FieldDef, token: Option<Box<RawValue>>) -> Result<Va
                 file: file.clone(),
                 source,
             })?;
-            read_literal(&json, &def.ty).map_err(|source| InputError::BadValue { file, field, source })
+            read_literal(&json, &def.ty).map_err(|source| InputError::BadValue {
+                file,
+                field,
+                source: Box::new(source),
+            })
         }
     }
 }
@@ -65,7 +69,9 @@ fn value(text: &Text, def: &FieldDef, token: Option<Box<RawValue>>) -> Result<Va
 /// What is written, as the field's type wants it: a decimal's number as text with its digits and scale.
 fn literal(token: &str, ty: &FieldType) -> Result<Json, serde_json::Error> {
     match ty {
-        FieldType::Decimal if token.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => {
+        FieldType::Decimal
+            if token.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) =>
+        {
             Ok(Json::String(token.to_owned()))
         }
         // A float takes the nearest value, however many digits are written.

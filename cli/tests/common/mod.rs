@@ -7,35 +7,35 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 /// A folder with a model, and the command to run in it.
-pub struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 /// What the command did.
 #[derive(Debug)]
-pub struct Done {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Folder {
     /// A folder with `model.json`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("model.json", &model().to_string());
         folder
     }
 
-    pub fn write(&self, name: &str, text: &str) -> &Self {
+    pub(crate) fn write(&self, name: &str, text: &str) -> &Self {
         std::fs::write(self.path().join(name), text).unwrap();
         self
     }
 
-    pub fn json(&self, name: &str, json: &Json) -> &Self {
+    pub(crate) fn json(&self, name: &str, json: &Json) -> &Self {
         self.write(name, &json.to_string())
     }
 
     /// Runs `celerysalt rules` with these words.
-    pub fn rules(&self, words: &str) -> Done {
+    pub(crate) fn rules(&self, words: &str) -> Done {
         let output = Command::new(env!("CARGO_BIN_EXE_celerysalt"))
             .current_dir(self.path())
             .arg("rules")
@@ -57,13 +57,15 @@ impl Folder {
 impl Done {
     /// The lines of the output, each of them JSON.
     #[allow(dead_code, reason = "not every test file reads lines")]
-    pub fn lines(&self) -> Vec<Json> {
+    pub(crate) fn lines(&self) -> Vec<Json> {
         let lines = self.out.lines().map(serde_json::from_str);
-        lines.collect::<Result<_, _>>().unwrap_or_else(|e| panic!("{e}: {self:?}"))
+        lines
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
     /// Bad input: exit code 2, nothing printed, one line that says all of this.
-    pub fn refused(&self, texts: &[&str]) {
+    pub(crate) fn refused(&self, texts: &[&str]) {
         assert_eq!((self.code, self.out.as_str()), (2, ""), "{self:?}");
         assert_eq!(self.err.lines().count(), 1, "{self:?}");
         for text in texts {
@@ -72,7 +74,7 @@ impl Done {
     }
 }
 
-pub fn model() -> Json {
+pub(crate) fn model() -> Json {
     json!({"name": "order", "fields": {
         "status": "string", "amount": "decimal", "qty": "int", "ratio": "float?", "active": "bool?", "id": "uuid",
         "paid_at": "datetime?", "opens": "local_datetime?", "due": "date?", "at": "time?", "meta": "json?", "tags": "json?",

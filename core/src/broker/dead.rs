@@ -46,7 +46,7 @@ pub trait DeadLetters: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, BrokerError>;
     /// Puts the selected letters back into their queue, each for the handler that gave up, with no retries
-    /// used and no `expires` (the operator wants it now). Returns how many.
+    /// used and neither `eta` nor `expires` (the operator wants it now). Returns how many.
     async fn replay(&self, queue: &str, selection: &DeadSelection) -> Result<usize, BrokerError>;
     /// Forgets the selected letters. Returns how many.
     async fn purge(&self, queue: &str, selection: &DeadSelection) -> Result<usize, BrokerError>;

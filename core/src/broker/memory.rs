@@ -255,15 +255,9 @@ impl DeadLetters for MemoryBroker {
         self.0.with_queue(queue, |queue| {
             let letters = take_dead(queue, selection);
             let count = letters.len();
-            for DeadLetter {
-                mut envelope,
-                reason,
-                ..
-            } in letters
-            {
-                envelope.meta.expires = None;
-                let message = Message::retry(Arc::new(envelope), reason.handler.as_deref(), 0);
-                queue.push(message, None);
+            for letter in letters {
+                let handler = letter.reason.handler.as_deref();
+                queue.push(Message::retry(Arc::new(letter.revived()), handler, 0), None);
             }
             queue.changed.notify_waiters();
             count

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::catalog::{EventEntry, Role};
+use crate::catalog::{EventEntry, EventSchema, Role};
 
 /// A value that does not fit its schema. Names the place, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ pub(super) fn check<T: JsonSchema + 'static>(value: &Value) -> Result<(), Mismat
         Some(validator) => validator,
         None => {
             let schema = SchemaGenerator::default().into_root_schema_for::<T>();
-            let validator = Arc::new(compile(schema.as_value())?);
+            let validator = Arc::new(compile(schema.into())?);
             let mut compiled = COMPILED.write().unwrap_or_else(PoisonError::into_inner);
             compiled.insert(id, Arc::clone(&validator));
             validator
@@ -106,7 +106,7 @@ pub(crate) fn check_linked(
     };
     let validator = linked
         .validator
-        .get_or_init(|| compile(&(linked.entry.schema)()));
+        .get_or_init(|| compile((linked.entry.schema)()));
     validate(validator.as_ref().map_err(Clone::clone)?, value)
 }
 
@@ -115,10 +115,9 @@ struct Linked {
     validator: OnceLock<Result<Validator, Mismatch>>,
 }
 
-fn compile(schema: &Value) -> Result<Validator, Mismatch> {
-    jsonschema::options()
-        .should_validate_formats(true)
-        .build(schema)
+fn compile(schema: Value) -> Result<Validator, Mismatch> {
+    EventSchema::compile(schema)
+        .map(|schema| schema.validator)
         .map_err(|error| Mismatch::whole(format!("the type's own schema is broken: {error}")))
 }
 

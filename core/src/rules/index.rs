@@ -275,10 +275,12 @@ fn text_of<'v>(value: View<'v>, ty: &FieldType) -> Option<&'v str> {
 }
 
 fn literals(terms: &[Term]) -> Option<Vec<&Value>> {
-    let literal = |term| match term {
-        &Term::Literal(ref value) => Some(value),
-        _ => None,
-    };
+    fn literal(term: &Term) -> Option<&Value> {
+        match term {
+            Term::Literal(value) => Some(value),
+            Term::Field(_) | Term::Old(_) => None,
+        }
+    }
     terms.iter().map(literal).collect()
 }
 
@@ -286,4 +288,57 @@ fn literals(terms: &[Term]) -> Option<Vec<&Value>> {
 fn is_ordered(ty: &FieldType) -> bool {
     use FieldType as T;
     ty.is_number() || matches!(ty, T::DateTime | T::LocalDateTime | T::Date | T::Time)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{FieldDef, ModelDef, Row};
+    use crate::rules::holds::Compares;
+    use crate::rules::{CompiledRules, Rule, Rules};
+
+    fn model() -> ModelDef {
+        let fields = [
+            ("status", FieldType::Text),
+            ("amount", FieldType::Decimal),
+            ("other", FieldType::Text),
+        ];
+        let fields = fields.map(|(name, ty)| FieldDef {
+            name: name.to_owned(),
+            ty,
+            nullable: true,
+        });
+        ModelDef::new("m", fields.to_vec())
+    }
+
+    #[test]
+    fn few_of_many_rules_are_looked_at() {
+        let model = model();
+        let rules: Rules = (0..3_000)
+            .map(|i| {
+                let draft = match i % 3 {
+                    0 => Rule::when("status").is_in([format!("s{i}"), format!("t{i}")]),
+                    1 => Rule::when("amount").gte(i).level(),
+                    _ => Rule::when("other").changed(),
+                };
+                draft.emit_topic("e", json!({}))
+            })
+            .collect();
+        let compiled = CompiledRules::compile(&model, &rules);
+        let row = |status: &str, amount: i64| {
+            let amount = Value::Decimal(BigDecimal::from(amount));
+            Row::new(vec![Value::Text(status.to_owned()), amount, Value::Null])
+        };
+        let (old, new) = (row("s", 0), row("t6", 7));
+        let sight = Sight {
+            this: &new,
+            old: Some(&old),
+            compares: Compares::Rows,
+        };
+        let index = Index::new(compiled.slots.iter().map(|slot| slot.rule()));
+        assert_eq!(index.candidates(sight), [1, 4, 6, 7]);
+    }
 }

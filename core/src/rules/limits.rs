@@ -17,7 +17,7 @@ pub struct Limits {
     pub value_depth: usize,
     /// Segments of a dotted path, the field included: 16.
     pub path_segments: usize,
-    /// Bytes of one compiled regular expression: 64 KiB.
+    /// Bytes of one compiled regular expression: 256 KiB. (Unicode classes are large: an e-mail pattern with `\w` takes about 100.)
     pub regex_bytes: usize,
     /// Groups inside each other in one regular expression: 32.
     pub regex_depth: u32,
@@ -32,7 +32,7 @@ impl Default for Limits {
             list_length: 1_000,
             value_depth: 32,
             path_segments: 16,
-            regex_bytes: 64 * 1024,
+            regex_bytes: 256 * 1024,
             regex_depth: 32,
         }
     }

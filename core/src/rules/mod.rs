@@ -23,7 +23,7 @@ mod operator;
 mod parse;
 mod path;
 mod read;
-mod similar;
+pub(crate) mod similar;
 mod test;
 mod view;
 
@@ -39,3 +39,4 @@ pub use self::guard::{Condition, Guard, GuardField, Subject};
 pub use self::limits::Limits;
 pub use self::operand::Operand;
 pub use self::operator::Operator;
+pub use self::read::literal as read_literal;

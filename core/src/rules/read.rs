@@ -24,7 +24,10 @@ const WIDEST_DECIMAL: i128 = 1_000;
 /// - text: text; enum: text, one of the names; UUID: text
 /// - instant: RFC 3339 text with an offset; others: ISO 8601 text
 /// - JSON: anything
-pub(super) fn literal(literal: &Json, ty: &FieldType) -> Result<Value, Kind> {
+///
+/// # Errors
+/// [`RuleErrorKind::Unreadable`](Kind::Unreadable), which says how such a value is written.
+pub fn literal(literal: &Json, ty: &FieldType) -> Result<Value, Kind> {
     let value = match (ty, literal) {
         (FieldType::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
         (FieldType::Int, Json::Number(number)) => whole(number).map(Value::Int),

@@ -1,7 +1,7 @@
 //! The nearest name, for an error's remedy.
 
 /// The candidate that is nearest to a name, when one is near enough to be a misspelling.
-pub(super) fn nearest<'c>(
+pub(crate) fn nearest<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {

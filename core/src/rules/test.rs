@@ -170,7 +170,7 @@ impl TestCompiler<'_, '_> {
         let limits = self.model.limits();
         let regex = RegexBuilder::new(pattern)
             .size_limit(limits.regex_bytes)
-            .dfa_size_limit(4 * limits.regex_bytes)
+            .dfa_size_limit(limits.regex_bytes.max(64 * 1024))
             .nest_limit(limits.regex_depth)
             .build();
         match regex {

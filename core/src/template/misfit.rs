@@ -14,7 +14,6 @@ use super::error::Misfit;
 use super::expr::Expr;
 use super::path::Path;
 use super::refs::{Reference, Root};
-use super::values::type_words;
 use crate::catalog::EventSchema;
 use crate::model::ModelDef;
 use crate::value::FieldType;
@@ -105,7 +104,7 @@ fn known(expr: &Expr, model: &ModelDef) -> Option<(Json, String)> {
 }
 
 fn words(reference: &Reference, ty: &FieldType) -> String {
-    format!("`{}` is {}", reference.name, type_words(ty))
+    format!("`{}` is {}", reference.name, ty.described())
 }
 
 /// A value of this type as event data carries it; `None` for JSON, which may be anything.

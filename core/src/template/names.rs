@@ -1,5 +1,7 @@
 //! Which name somebody may have meant.
 
+use crate::rules::similar;
+
 /// `did you mean …?` when a candidate is near, else all candidates when they are few.
 pub(super) fn remedy(wanted: &str, candidates: &[&str]) -> String {
     if let Some(name) = nearest(wanted, candidates) {
@@ -19,21 +21,9 @@ pub(super) fn remedy(wanted: &str, candidates: &[&str]) -> String {
     format!("there are {}{more}", listed.join(", "))
 }
 
-/// The candidate that is at most a third of its letters (or two) away.
+/// The candidate that is near enough to be meant.
 pub(super) fn nearest<'a>(wanted: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let allowed = (wanted.chars().count() / 3).max(1);
-    let lower = wanted.to_lowercase();
-    candidates
-        .iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
-                *name,
-            )
-        })
-        .filter(|(edits, _)| *edits <= allowed)
-        .min()
-        .map(|(_, name)| name)
+    similar::nearest(wanted, candidates.iter().copied())
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use super::error::TemplateErrorKind as Kind;
 use super::names;
 use super::scan::Token;
-use super::values::type_words;
 use crate::model::ModelDef;
 use crate::value::FieldType;
 
@@ -301,7 +300,7 @@ fn check_type(reference: &Reference, model: &ModelDef) -> Result<(), Kind> {
         (Some(FieldType::Text | FieldType::Enum(_)), [Step::Index(_)]) => Ok(()),
         (Some(ty), _) => Err(Kind::NoParts {
             name: name(),
-            ty: type_words(ty).to_owned(),
+            ty: ty.described(),
         }),
     }
 }

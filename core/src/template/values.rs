@@ -5,7 +5,7 @@ use chrono::{DateTime, FixedOffset, SecondsFormat};
 use serde_json::Value as Json;
 
 use super::error::RenderErrorKind as Kind;
-use crate::value::{FieldType, Value};
+use crate::value::Value;
 
 /// A field's value in event data: numbers stay numbers, decimals become text with all their digits.
 /// A float that is no number (NaN, infinite) is null, as JSON has none.
@@ -79,23 +79,4 @@ pub(super) fn decimal_text(n: &BigDecimal) -> String {
 /// RFC 3339 with its own offset; `Z` for none.
 pub(super) fn instant_text(at: &DateTime<FixedOffset>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-/// A type as error texts name it.
-pub(super) fn type_words(ty: &FieldType) -> &'static str {
-    match ty {
-        FieldType::Bool => "a boolean",
-        FieldType::Int => "an integer",
-        FieldType::Float => "a float",
-        FieldType::Decimal => "a decimal",
-        FieldType::Text => "text",
-        FieldType::Enum(_) => "an enum",
-        FieldType::Uuid => "a UUID",
-        FieldType::DateTime => "an instant",
-        FieldType::LocalDateTime => "a local date and time",
-        FieldType::Date => "a date",
-        FieldType::Time => "a time of day",
-        FieldType::Json => "JSON",
-        FieldType::Unsupported(_) => "of an unsupported type",
-    }
 }

@@ -1,6 +1,6 @@
 //! Durable delivery without a broker: outbox events to the handlers of this process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,7 +16,9 @@ use super::{Jitter, WorkerError};
 use crate::broker::DeadReason;
 use crate::clock::SharedClock;
 use crate::handler::{HandlerDef, StateMap};
-use crate::outbox::{Destination, HandlerProgress, OutboxEvent, Progress, Settlement};
+use crate::outbox::{
+    Destination, Grouping, HandlerProgress, LOST_CLAIMS_LIMIT, OutboxEvent, Progress, Settlement,
+};
 use crate::rpc::SharedResultBackend;
 
 /// An event that no handler takes is tried again after this time: a new version of the program may take it.
@@ -27,7 +29,9 @@ const UNROUTABLE_AGAIN: TimeDelta = TimeDelta::seconds(60);
 /// failed.
 ///
 /// Every handler runs at least once here: `acks_late = false` makes no difference, for the outbox forgets an
-/// event only when it is done. Dropping the future of `deliver` stops its handlers.
+/// event only when it is done. A claim that was lost (the process died, or hung) counts as a crash of the
+/// handlers that were not done: `reject_on_worker_lost = false` makes them dead letters at the first, else they
+/// are after [`LOST_CLAIMS_LIMIT`]. Dropping the future of `deliver` stops its handlers.
 pub struct InProcess(Arc<Inner>);
 
 struct Inner {
@@ -128,6 +132,10 @@ impl Destination for InProcess {
         }
         settled
     }
+
+    fn grouping(&self) -> Grouping {
+        Grouping::Aggregate
+    }
 }
 
 /// Events with their places in the batch, those of one aggregate together and in order.
@@ -188,13 +196,24 @@ impl Inner {
         if let Some(eta) = meta.eta.filter(|eta| *eta > now) {
             return untried(eta, event, "not before its eta");
         }
-        let handlers = self.service.table.matching(&event.envelope);
-        if handlers.is_empty() && event.progress.0.is_empty() {
+        let handlers = self.handlers(&event);
+        if handlers.is_empty() && event.progress.0.is_empty() && event.targets.is_empty() {
             return Settlement::Unroutable {
                 at: now + UNROUTABLE_AGAIN,
             };
         }
         self.run_handlers(event, handlers, now).await
+    }
+
+    fn handlers(&self, event: &OutboxEvent) -> Vec<Arc<HandlerDef>> {
+        let table = &self.service.table;
+        match &event.targets[..] {
+            [] => table.matching(&event.envelope),
+            names => names
+                .iter()
+                .filter_map(|name| table.by_name(name).cloned())
+                .collect(),
+        }
     }
 
     async fn run_handlers(
@@ -203,15 +222,15 @@ impl Inner {
         handlers: Vec<Arc<HandlerDef>>,
         now: DateTime<Utc>,
     ) -> Settlement {
-        let envelope = Arc::new(event.envelope);
-        let mut answers = Answers::to(&envelope);
         let mut state = Delivering {
             progress: event.progress,
             dead: Vec::new(),
             again: None,
             error: None,
         };
-        state.bury_orphans(&handlers);
+        state.bury_orphans(&event.targets, &handlers);
+        let envelope = Arc::new(event.envelope);
+        let mut answers = Answers::to(&envelope);
 
         let mut due = Vec::new();
         for def in handlers {
@@ -221,6 +240,12 @@ impl Inner {
                 Some(HandlerProgress::Started { retries, .. }) => (*retries, None),
                 None => (0, None),
             };
+            if let Some(dead) = crashed(&def, retries, event.lost_claims) {
+                let outcome = Outcome::Dead(dead);
+                answers.add(&def.name, &outcome);
+                state.record(&def.name, outcome);
+                continue;
+            }
             let wait = retry_at
                 .filter(|at| *at > now)
                 .or_else(|| self.service.runner.wait_until(&def, &envelope));
@@ -245,6 +270,24 @@ impl Inner {
     }
 }
 
+/// Why a handler may not be tried on an event whose claims were lost so often.
+fn crashed(def: &HandlerDef, retries: u32, lost_claims: u32) -> Option<DeadReason> {
+    let error = match lost_claims {
+        0 => return None,
+        lost if lost >= LOST_CLAIMS_LIMIT => format!("killed its process {lost} times"),
+        _ if !def.options.reject_on_worker_lost => {
+            "its process was lost, and `reject_on_worker_lost` is off".to_owned()
+        }
+        _ => return None,
+    };
+    tracing::error!(handler = def.name, error, "dead letter");
+    Some(DeadReason {
+        handler: Some(def.name.clone()),
+        attempts: retries + lost_claims,
+        error,
+    })
+}
+
 fn untried(at: DateTime<Utc>, event: OutboxEvent, why: &str) -> Settlement {
     Settlement::Again {
         at,
@@ -256,24 +299,28 @@ fn untried(at: DateTime<Utc>, event: OutboxEvent, why: &str) -> Settlement {
 }
 
 impl Delivering {
-    /// Retries of handlers that no longer take the event become dead letters.
-    fn bury_orphans(&mut self, handlers: &[Arc<HandlerDef>]) {
-        for (name, progress) in &mut self.progress.0 {
-            let retries = match progress {
+    /// What waits for a handler that no longer takes the event becomes a dead letter.
+    fn bury_orphans(&mut self, targets: &[String], handlers: &[Arc<HandlerDef>]) {
+        let mut waiting: BTreeMap<&String, u32> = targets.iter().map(|name| (name, 0)).collect();
+        for (name, progress) in &self.progress.0 {
+            match progress {
+                HandlerProgress::Done => waiting.remove(name),
                 HandlerProgress::Retry { retries, .. }
-                | HandlerProgress::Started { retries, .. }
-                    if handlers.iter().all(|def| def.name != *name) =>
-                {
-                    *retries
-                }
-                _ => continue,
+                | HandlerProgress::Started { retries, .. } => waiting.insert(name, *retries),
             };
-            self.dead.push(DeadReason {
-                handler: Some(name.clone()),
-                attempts: retries,
-                error: format!("this program has no handler `{name}` for the event any more"),
-            });
-            *progress = HandlerProgress::Done;
+        }
+        waiting.retain(|name, _| handlers.iter().all(|def| def.name != **name));
+        let orphans: Vec<_> = waiting.into_iter().map(|(n, r)| (n.clone(), r)).collect();
+        for (name, attempts) in orphans {
+            let error = format!("this program has no handler `{name}` for the event any more");
+            tracing::error!(handler = name, error, "dead letter");
+            let handler = Some(name.clone());
+            let dead = DeadReason {
+                handler,
+                attempts,
+                error,
+            };
+            self.record(&name, Outcome::Dead(dead));
         }
     }
 

@@ -20,6 +20,8 @@ struct Lane {
     /// The first instant that nobody has.
     free: DateTime<Utc>,
     reserved: HashMap<Uuid, DateTime<Utc>>,
+    /// When old reservations were forgotten last.
+    tidied: DateTime<Utc>,
 }
 
 /// A reservation that nobody came for (another worker took the event) is forgotten after this time.
@@ -59,8 +61,9 @@ impl RateLimiter {
 
 impl Lane {
     fn reserve(&mut self, event: Uuid, at: DateTime<Utc>, now: DateTime<Utc>) {
-        if self.reserved.len() == self.reserved.capacity() {
+        if now >= self.tidied + FORGET_AFTER {
             self.reserved.retain(|_, at| *at + FORGET_AFTER > now);
+            self.tidied = now;
         }
         self.reserved.insert(event, at);
     }

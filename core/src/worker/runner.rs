@@ -119,7 +119,7 @@ impl Runner {
         };
         let call = AssertUnwindSafe(async { def.handler.call(cx).await }).catch_unwind();
         let call = TraceContext::of(&envelope.meta).scope(call);
-        let call = caused_by(envelope).scope(call);
+        let call = Chain::caused_by(envelope).scope(call);
         let call = clock::scope(Arc::clone(&self.clock), call);
         tokio::select! {
             biased;
@@ -214,20 +214,6 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "(no message)".to_owned())
-}
-
-/// The chain inside a handler of this event.
-fn caused_by(envelope: &Envelope) -> Chain {
-    let chain = &envelope.meta.chain;
-    Chain {
-        correlation_id: chain
-            .correlation_id
-            .clone()
-            .or_else(|| Some(envelope.id.to_string())),
-        causation_id: Some(envelope.id),
-        depth: chain.depth.saturating_add(1),
-        fired: chain.fired.clone(),
-    }
 }
 
 fn report(def: &HandlerDef, outcome: &Outcome) {

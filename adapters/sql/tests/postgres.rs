@@ -1,0 +1,223 @@
+//! The outbox in PostgreSQL: the conformance kit, and what only PostgreSQL does.
+#![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use celerysalt::outbox::conformance::{Subject, event};
+use celerysalt::outbox::{DeadLetterStore, OutboxError, OutboxStore, Settlement, SharedOutbox};
+use celerysalt_migrations::{Dialect, down_sql, up_sql};
+use celerysalt_sql::{SqlOutbox, postgres::append_in};
+use chrono::{DateTime, TimeDelta, Utc};
+use common::postgres::{Postgres, run};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+struct Fresh(Postgres, SqlOutbox);
+
+impl Subject for Fresh {
+    async fn fresh() -> Self {
+        let database = Postgres::fresh().await;
+        let outbox = SqlOutbox::postgres(database.pool.clone());
+        Self(database, outbox)
+    }
+
+    fn store(&self) -> SharedOutbox {
+        Arc::new(self.1.clone())
+    }
+
+    fn dead(&self) -> Arc<dyn DeadLetterStore> {
+        Arc::new(self.1.clone())
+    }
+
+    async fn close(self) {
+        drop(self.1);
+        self.0.close().await;
+    }
+}
+
+celerysalt::outbox_conformance!(Fresh);
+
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).unwrap()
+}
+
+/// A relay that has locked the head of an aggregate, but not yet claimed it, is not overtaken.
+#[tokio::test]
+async fn a_locked_head_is_not_overtaken() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    let events = [event("a", 1), event("a", 2), event("b", 3)];
+    outbox.append(&events, start()).await.unwrap();
+    let mut other = database.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM celerysalt_outbox WHERE id = $1 FOR UPDATE")
+        .bind(events[0].id)
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let claimed = outbox.claim(10, start(), LEASE).await.unwrap();
+    let ids: Vec<_> = claimed.iter().map(|e| e.envelope.id).collect();
+    assert_eq!(ids, [events[2].id]);
+    other.rollback().await.unwrap();
+    let claimed = outbox.claim(10, start(), LEASE).await.unwrap();
+    assert_eq!(claimed.len(), 2);
+    drop(outbox);
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_corrupt_row_is_put_off_and_stops_its_aggregate_only() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    let events = [event("a", 1), event("a", 2), event("b", 3)];
+    outbox.append(&events, start()).await.unwrap();
+    sqlx::query(r#"UPDATE celerysalt_outbox SET meta = '{"depth": "deep"}' WHERE id = $1"#)
+        .bind(events[0].id)
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    let claimed = outbox.claim(10, start(), LEASE).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].envelope, events[2]);
+    let status = outbox.status().await.unwrap();
+    assert_eq!((status.pending, status.retrying), (3, 1));
+    sqlx::query("UPDATE celerysalt_outbox SET meta = '{}' WHERE id = $1")
+        .bind(events[0].id)
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    let later = start() + TimeDelta::minutes(5);
+    let claimed = outbox.claim(10, later, LEASE).await.unwrap();
+    let ids: Vec<_> = claimed.iter().map(|e| e.envelope.id).collect();
+    assert_eq!(ids[..2], [events[0].id, events[1].id], "mended, in order");
+    drop(outbox);
+    database.close().await;
+}
+
+#[tokio::test]
+async fn says_that_the_tables_are_missing() {
+    let database = Postgres::empty().await;
+    let outbox = SqlOutbox::postgres(database.pool.clone());
+    let results = [
+        outbox.append(&[event("", 1)], start()).await,
+        outbox.claim(1, start(), LEASE).await.map(drop),
+        outbox.status().await.map(drop),
+    ];
+    for result in results {
+        assert!(
+            matches!(result, Err(OutboxError::NotMigrated)),
+            "{result:?}"
+        );
+    }
+    database.close().await;
+}
+
+#[tokio::test]
+async fn appends_in_the_callers_transaction() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    let mut tx = database.pool.begin().await.unwrap();
+    append_in(&mut tx, &[event("", 1), event("", 2)], start())
+        .await
+        .unwrap();
+    tx.rollback().await.unwrap();
+    assert_eq!(outbox.status().await.unwrap().pending, 0);
+    let mut tx = database.pool.begin().await.unwrap();
+    append_in(&mut tx, &[event("", 1), event("", 2)], start())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(outbox.status().await.unwrap().pending, 2);
+    drop(outbox);
+    database.close().await;
+}
+
+/// Dead letters and settlement are one transaction: without the one there is not the other.
+#[tokio::test]
+async fn a_settlement_whose_dead_letters_fail_leaves_the_event() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    outbox.append(&[event("", 1)], start()).await.unwrap();
+    let held = outbox.claim(1, start(), LEASE).await.unwrap().remove(0);
+    run(
+        &database.pool,
+        "ALTER TABLE celerysalt_dead_letters ADD CHECK (attempts < 4)".into(),
+    )
+    .await;
+    let dead = celerysalt::broker::DeadReason {
+        handler: None,
+        attempts: 4,
+        error: "no".to_owned(),
+    };
+    let settled = [(held, Settlement::Delivered { dead: vec![dead] })];
+    assert!(outbox.settle(&settled, start()).await.is_err());
+    let status = outbox.status().await.unwrap();
+    assert_eq!((status.pending, status.dead), (1, 0));
+    drop(outbox);
+    database.close().await;
+}
+
+#[tokio::test]
+async fn is_woken_by_what_another_connection_writes() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    // The first ring says that it listens now.
+    outbox.changed().await;
+    let writer = SqlOutbox::postgres(database.pool.clone());
+    let within = Duration::from_secs(20);
+    for number in 0..2 {
+        let waiting = outbox.clone();
+        let woken = tokio::spawn(async move { waiting.changed().await });
+        writer.append(&[event("", number)], start()).await.unwrap();
+        tokio::time::timeout(within, woken).await.unwrap().unwrap();
+        // The listening connection is killed by the server; it comes back and rings.
+        run(
+            &database.pool,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                .into(),
+        )
+        .await;
+        tokio::time::timeout(within, outbox.changed())
+            .await
+            .unwrap();
+    }
+    drop((outbox, writer));
+    database.close().await;
+}
+
+#[tokio::test]
+async fn migrates_up_and_down_twice() {
+    let database = Postgres::empty().await;
+    let pool = &database.pool;
+    for _ in 0..2 {
+        run(pool, up_sql(Dialect::Postgres)).await;
+    }
+    let by_script = schema(&database).await;
+    for _ in 0..2 {
+        run(pool, down_sql(Dialect::Postgres)).await;
+    }
+    assert_eq!(schema(&database).await, [""; 0]);
+    let migrator = celerysalt_migrations::sqlx::migrator(Dialect::Postgres);
+    migrator.run(pool).await.unwrap();
+    migrator.run(pool).await.unwrap();
+    assert_eq!(schema(&database).await, by_script);
+    migrator.undo(pool, 0).await.unwrap();
+    assert_eq!(schema(&database).await, [""; 0]);
+    database.close().await;
+}
+
+/// Every column, index and trigger of ours.
+async fn schema(database: &Postgres) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
+         FROM information_schema.columns
+         WHERE table_schema = 'public' AND table_name <> 'celerysalt_migrations'
+         UNION ALL SELECT indexdef FROM pg_indexes
+         WHERE schemaname = 'public' AND tablename <> 'celerysalt_migrations'
+         UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+         UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE 'celerysalt%'
+         ORDER BY 1",
+    )
+    .fetch_all(&database.pool)
+    .await
+    .unwrap()
+}

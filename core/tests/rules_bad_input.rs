@@ -1,0 +1,604 @@
+//! Every error of the check: each names the rule, the path, the problem and the remedy.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod rules_support;
+
+use celerysalt::model::ModelDef;
+use celerysalt::rules::{Guard, Limits, Rule, RuleErrors, Rules, check, check_standing};
+use rules_support::{Catalog, model};
+use serde_json::{Value as Json, json};
+
+fn errors_of(model: &ModelDef, rules: &Rules) -> RuleErrors {
+    check(model, &Catalog::new(), rules).unwrap_err()
+}
+
+/// A sound document with these keys put in (null takes a key out).
+fn document(keys: Json) -> Json {
+    let mut document = json!({
+        "id": "r1", "field_name": "status", "operator": "eql", "value": "paid",
+        "event_class": "order.noted", "event_data": {}
+    });
+    for (key, value) in keys.as_object().unwrap() {
+        document[key] = value.clone();
+    }
+    document
+}
+
+/// The one error of a document: its path, and what it says.
+#[track_caller]
+fn error_in(model: &ModelDef, document: Json) -> (String, String) {
+    let rules = Rules::from_value(json!([document]));
+    let errors: Vec<_> = errors_of(model, &rules).into_iter().collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let said = errors[0].to_string();
+    assert!(said.contains("rule `r1`"), "{said}");
+    (errors[0].path.clone(), said)
+}
+
+#[track_caller]
+fn assert_error(keys: Json, path: &str, words: &[&str]) {
+    let (found, said) = error_in(&model(), document(keys));
+    assert_eq!(found, path, "{said}");
+    for word in words {
+        assert!(said.contains(word), "{said:?} lacks {word:?}");
+    }
+}
+
+#[test]
+fn a_sound_document_passes() {
+    check(
+        &model(),
+        &Catalog::new(),
+        &Rules::from_value(json!([document(json!({}))])),
+    )
+    .unwrap();
+}
+
+#[test]
+fn unknown_keys_are_named_also_in_nested_guards() {
+    assert_error(
+        json!({"feild_name": 1}),
+        "feild_name",
+        &["unknown key `feild_name`", "did you mean `field_name`"],
+    );
+    let guard = json!({"all": [{"not": {"field_name": "vip", "operator": "eql", "value": true, "valu": 1}}]});
+    assert_error(
+        json!({"when": guard}),
+        "when.all[0].not.valu",
+        &["unknown key `valu`"],
+    );
+    assert_error(
+        json!({"when": {"all": [], "any": []}}),
+        "when.any",
+        &["unknown key `any`"],
+    );
+    assert_error(
+        json!({"was": {"operator": "eql", "value": "a", "edge": 1}}),
+        "was.edge",
+        &["unknown key `edge`"],
+    );
+}
+
+#[test]
+fn missing_keys_and_wrong_kinds_are_named() {
+    let without = |key: &str| {
+        let mut document = document(json!({}));
+        document.as_object_mut().unwrap().remove(key);
+        error_in(&model(), document).1
+    };
+    for key in ["field_name", "operator", "value", "event_class"] {
+        assert!(
+            without(key).contains(&format!("the key `{key}` is missing")),
+            "{key}"
+        );
+    }
+    assert_error(
+        json!({"field_name": 5}),
+        "field_name",
+        &["a number", "a text is expected"],
+    );
+    assert_error(json!({"field_name": ""}), "field_name", &["an empty text"]);
+    assert_error(json!({"persist": "yes"}), "persist", &["true or false"]);
+    assert_error(json!({"enabled": 1}), "enabled", &["true or false"]);
+    assert_error(
+        json!({"edge": "rise"}),
+        "edge",
+        &["`rise`", "`change`, `enter` or `level`"],
+    );
+    assert_error(json!({"on": "update"}), "on", &["an array of operations"]);
+    assert_error(
+        json!({"on": ["update", "upsert"]}),
+        "on[1]",
+        &["`upsert`", "`insert`, `update` or `delete`"],
+    );
+    assert_error(json!({"on": []}), "on", &["never fires"]);
+    assert_error(
+        json!({"expires_at": "tomorrow"}),
+        "expires_at",
+        &["RFC 3339"],
+    );
+    assert_error(
+        json!({"description": 5}),
+        "description",
+        &["a text is expected"],
+    );
+    assert_error(json!({"when": []}), "when", &["a guard"]);
+    assert_error(
+        json!({"when": {"any": {}}}),
+        "when.any",
+        &["an array of guards"],
+    );
+    assert_error(json!({"event_data": [1]}), "event_data", &["an object"]);
+}
+
+#[test]
+fn ids_are_bounded_and_stand_once() {
+    let m = model();
+    let said = |id: Json| {
+        errors_of(&m, &Rules::from_value(json!([document(json!({"id": id}))]))).to_string()
+    };
+    assert!(said(json!("")).contains("1 to 200 characters"));
+    assert!(said(json!("x".repeat(201))).contains("this one has 201"));
+    assert!(said(json!(7)).contains("rule #0, `id`"));
+    let twice = Rules::from_value(json!([document(json!({})), document(json!({}))]));
+    let errors = errors_of(&m, &twice);
+    assert_eq!(errors.len(), 1);
+    assert!(errors.to_string().contains("same id"));
+}
+
+#[test]
+fn an_entry_that_is_no_rule_is_named_by_its_position() {
+    let rules = Rules::from_value(json!([document(json!({})), 5, {"operator": "eql"}]));
+    let said: Vec<String> = errors_of(&model(), &rules)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        said[0],
+        "rule #1: a number stands where an object is expected"
+    );
+    assert!(
+        said[1..].iter().all(|line| line.starts_with("rule #2")),
+        "{said:?}"
+    );
+    let said = errors_of(&model(), &Rules::from_json("[{")).to_string();
+    assert!(said.contains("not JSON"), "{said}");
+    let said = errors_of(&model(), &Rules::from_json("{}")).to_string();
+    assert!(said.contains("an object, not an array"), "{said}");
+}
+
+#[test]
+fn unknown_operators_and_needless_values() {
+    assert_error(
+        json!({"operator": "eq"}),
+        "operator",
+        &[
+            "unknown operator `eq`",
+            "did you mean `eql`",
+            "decreased_by",
+        ],
+    );
+    assert_error(
+        json!({"operator": "is_null", "value": 5}),
+        "value",
+        &["takes no value"],
+    );
+    assert_error(
+        json!({"was": {"operator": "equals", "value": 1}}),
+        "was.operator",
+        &["unknown operator"],
+    );
+}
+
+#[test]
+fn unknown_fields_and_bad_paths() {
+    assert_error(
+        json!({"field_name": "stauts"}),
+        "field_name",
+        &["`order` has no field `stauts`", "did you mean `status`"],
+    );
+    assert_error(
+        json!({"field_name": "colour"}),
+        "field_name",
+        &["its fields:", "`metadata`"],
+    );
+    assert_error(
+        json!({"field_name": "status.x"}),
+        "field_name",
+        &["`status` is text", "only into JSON"],
+    );
+    assert_error(
+        json!({"field_name": "metadata..x"}),
+        "field_name",
+        &["empty segment"],
+    );
+    assert_error(
+        json!({"field_name": "blob"}),
+        "field_name",
+        &["`bytea`", "another field"],
+    );
+    assert_error(
+        json!({"value": {"field": "stauts"}}),
+        "value",
+        &["did you mean `status`"],
+    );
+    assert_error(json!({"value": {"old": "blob"}}), "value", &["`bytea`"]);
+    assert_error(
+        json!({"when": {"field_name": "amuont", "operator": "not_null"}}),
+        "when.field_name",
+        &["`amount`"],
+    );
+    let long = format!("metadata{}", ".x".repeat(16));
+    assert_error(
+        json!({"field_name": long}),
+        "field_name",
+        &["segments of a path", "17", "at most 16"],
+    );
+}
+
+#[test]
+fn operators_without_meaning_on_the_type() {
+    assert_error(
+        json!({"field_name": "vip", "operator": "gt", "value": true}),
+        "operator",
+        &["a boolean", "use one of eql, neq"],
+    );
+    let guard = json!({"not": {"field_name": "count", "operator": "starts_with", "value": "1"}});
+    assert_error(json!({"when": guard}), "when.not.operator", &["an integer"]);
+    assert_error(
+        json!({"was": {"operator": "changed"}}),
+        "was.operator",
+        &["compares the old row", "only the old"],
+    );
+    let guard = json!({"field_name": {"old": "count"}, "operator": "changed"});
+    assert_error(
+        json!({"when": guard}),
+        "when.operator",
+        &["compares the old row"],
+    );
+}
+
+#[test]
+fn literals_that_cannot_be_read_as_the_field_s_type() {
+    let lines = [
+        ("status", json!(5), "text in quotes"),
+        ("vip", json!("true"), "`true` or `false`"),
+        ("count", json!(1.5), "a whole number"),
+        ("count", json!("1"), "a whole number"),
+        ("count", json!(1e30), "a whole number"),
+        ("ratio", json!("0.5"), "a number"),
+        ("amount", json!("ten"), "a decimal"),
+        ("amount", json!("1e1000000000"), "1000 digits"),
+        ("amount", json!("1_000"), "a decimal"),
+        ("amount", json!("NaN"), "a decimal"),
+        ("amount", json!(true), "a decimal"),
+        ("state", json!("opne"), "`open`?"),
+        ("state", json!("Open"), "one of"),
+        ("id", json!("7"), "a UUID"),
+        ("placed_at", json!("2030-01-31T12:00:00"), "with an offset"),
+        ("placed_at", json!(1700000000), "RFC 3339"),
+        ("local_at", json!("2030-01-31T12:00:00Z"), "without offset"),
+        ("day", json!("31.01.2030"), "2030-01-31"),
+        ("hour", json!("noon"), "12:00:00"),
+    ];
+    for (field, value, words) in lines {
+        assert_error(
+            json!({"field_name": field, "value": value}),
+            "value",
+            &["cannot be read as", words],
+        );
+    }
+    assert_error(json!({"was": 5}), "was", &["text in quotes"]);
+    assert_error(
+        json!({"was": {"operator": "in", "value": ["a", 5]}}),
+        "was.value[1]",
+        &["text in quotes"],
+    );
+    let guard = json!({"all": [{"field_name": "amount", "operator": "gt", "value": "x"}]});
+    assert_error(json!({"when": guard}), "when.all[0].value", &["a decimal"]);
+    assert_error(
+        json!({"field_name": "metadata.x", "operator": "gt", "value": true}),
+        "value",
+        &["a number or text"],
+    );
+    assert_error(
+        json!({"field_name": "metadata.x", "operator": "starts_with", "value": 5}),
+        "value",
+        &["text in quotes"],
+    );
+    assert_error(
+        json!({"field_name": "metadata.x", "operator": "increased_by", "value": "5"}),
+        "value",
+        &["without quotes"],
+    );
+}
+
+#[test]
+fn numbers_that_json_would_round_are_read_with_all_digits() {
+    let with = |field: &str, digits: &str| {
+        let text = format!(
+            r#"[{{"id": "r1", "field_name": "{field}", "operator": "eql", "value": {digits}, "event_class": "order.noted"}}]"#
+        );
+        check(&model(), &Catalog::new(), &Rules::from_json(&text))
+    };
+    with("amount", "12345678901234567890.123456789").unwrap();
+    with("count", "18446744073709551615").unwrap();
+    with("count", "18446744073709551616").unwrap_err();
+    with("ratio", "0.12345678901234567890123").unwrap_err();
+}
+
+#[test]
+fn null_literals_lists_ranges_and_amounts() {
+    assert_error(
+        json!({"operator": "gt", "value": null}),
+        "value",
+        &["null satisfies only", "`is_null`"],
+    );
+    assert_error(
+        json!({"operator": "in", "value": ["a", null]}),
+        "value[1]",
+        &["null satisfies only"],
+    );
+    assert_error(
+        json!({"operator": "in", "value": "a"}),
+        "value",
+        &["a list of values"],
+    );
+    assert_error(
+        json!({"operator": "in", "value": {"field": "note"}}),
+        "value",
+        &["a list of values"],
+    );
+    assert_error(
+        json!({"operator": "between", "value": ["a"]}),
+        "value",
+        &["exactly two"],
+    );
+    assert_error(
+        json!({"operator": "between", "value": "a"}),
+        "value",
+        &["[low, high]"],
+    );
+    assert_error(
+        json!({"operator": "between", "value": ["b", "a"]}),
+        "value",
+        &["low is greater than high"],
+    );
+    assert_error(
+        json!({"operator": "between", "value": ["b", 5]}),
+        "value[1]",
+        &["text in quotes"],
+    );
+    assert_error(
+        json!({"field_name": "metadata.x", "operator": "between", "value": ["b", 5]}),
+        "value",
+        &["one kind"],
+    );
+    assert_error(json!({"value": ["a"]}), "value", &["text in quotes"]);
+    assert_error(
+        json!({"field_name": "count", "operator": "increased_by", "value": -1}),
+        "value",
+        &["at least 0", "`decreased_by`"],
+    );
+    let many: Vec<String> = (0..1001).map(|i| i.to_string()).collect();
+    assert_error(
+        json!({"operator": "in", "value": many}),
+        "value",
+        &["values in the list", "1001", "at most 1000"],
+    );
+}
+
+#[test]
+fn references_must_be_comparable() {
+    assert_error(
+        json!({"value": {"field": "amount"}}),
+        "value",
+        &[
+            "`status` is text",
+            "`amount` is a decimal",
+            "cannot be compared",
+        ],
+    );
+    assert_error(
+        json!({"field_name": "amount", "operator": "gt", "value": {"old": "placed_at"}}),
+        "value",
+        &["an instant"],
+    );
+    let m = model();
+    for (field, other) in [
+        ("amount", "count"),
+        ("ratio", "amount"),
+        ("status", "state"),
+        ("metadata.x", "id"),
+        ("day", "metadata.y"),
+    ] {
+        let keys = json!({"field_name": field, "value": {"field": other}});
+        check(
+            &m,
+            &Catalog::new(),
+            &Rules::from_value(json!([document(keys)])),
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn regular_expressions_are_checked_and_bounded() {
+    assert_error(
+        json!({"operator": "matches", "value": "("}),
+        "value",
+        &["does not compile", "unclosed group"],
+    );
+    assert_error(
+        json!({"operator": "matches", "value": "(a{1000}){1000}"}),
+        "value",
+        &["262144 bytes"],
+    );
+    let nested = format!("{}a{}", "(".repeat(40), ")".repeat(40));
+    assert_error(
+        json!({"operator": "matches", "value": nested}),
+        "value",
+        &["does not compile"],
+    );
+    assert_error(
+        json!({"operator": "matches", "value": {"field": "note"}}),
+        "value",
+        &["a literal text"],
+    );
+    let usual = json!({"operator": "matches", "value": r"^[\w.+-]+@[\w-]+(\.[\w-]+)+$"});
+    check(
+        &model(),
+        &Catalog::new(),
+        &Rules::from_value(json!([document(usual)])),
+    )
+    .unwrap();
+}
+
+#[test]
+fn unknown_and_forbidden_events() {
+    assert_error(
+        json!({"event_class": "order.payed"}),
+        "event_class",
+        &["unknown event `order.payed`", "did you mean `order.paid`"],
+    );
+    let m = model().allow_events(["OrderPaid", "order.closed"]);
+    let (path, said) = error_in(&m, document(json!({})));
+    assert_eq!(path, "event_class");
+    assert!(
+        said.contains("may not emit `order.noted`") && said.contains("`OrderPaid`, `order.closed`"),
+        "{said}"
+    );
+    let fine = document(json!({"event_class": "order.paid", "event_data": {"order_id": "1"}}));
+    check(&m, &Catalog::new(), &Rules::from_value(json!([fine]))).unwrap();
+}
+
+#[test]
+fn event_data_that_names_nothing_or_cannot_fit() {
+    assert_error(
+        json!({"event_data": {"a": "{{ stauts }}"}}),
+        "event_data.a",
+        &["stauts"],
+    );
+    let data = json!({"event_class": "order.paid", "event_data": {"order_id": 5}});
+    assert_error(
+        data,
+        "event_data.order_id",
+        &["does not fit the schema of `order.paid`"],
+    );
+}
+
+#[test]
+fn sizes_and_depths_are_bounded() {
+    assert_error(
+        json!({"description": "x".repeat(17_000)}),
+        "",
+        &["bytes of the rule", "at most 16384"],
+    );
+    let deep = (0..33).fold(json!(1), |inner, _| json!([inner]));
+    assert_error(
+        json!({"field_name": "metadata", "value": deep}),
+        "value",
+        &["inside each other", "at most 32"],
+    );
+    let guard =
+        |depth: usize| (1..depth).fold(Guard::field("vip").eql(true), |guard, _| Guard::not(guard));
+    let with = |depth: usize| {
+        let rule = Rule::when("status")
+            .eql("x")
+            .guard(guard(depth))
+            .emit_topic("order.noted", json!({}));
+        check(&model(), &Catalog::new(), &Rules::from(vec![rule]))
+    };
+    with(16).unwrap();
+    let said = with(17).unwrap_err().to_string();
+    assert!(
+        said.contains("guards inside each other") && said.contains("at most 16"),
+        "{said}"
+    );
+    let very_deep = (0..100).fold(json!({"all": []}), |inner, _| json!({"not": inner}));
+    let said = errors_of(
+        &model(),
+        &Rules::from_value(json!([document(json!({"when": very_deep}))])),
+    );
+    assert!(said.to_string().contains("guards inside each other"));
+}
+
+#[test]
+fn the_number_of_rules_is_bounded_in_rows_only() {
+    let m = model();
+    let rules: Rules = (0..1_001)
+        .map(|_| {
+            Rule::when("status")
+                .eql("x")
+                .emit_topic("order.noted", json!({}))
+        })
+        .collect();
+    let said = errors_of(&m, &rules).to_string();
+    assert_eq!(said.lines().count(), 1);
+    assert!(
+        said.contains("rules in the row: 1001, and at most 1000"),
+        "{said}"
+    );
+    check_standing(&m, &Catalog::new(), &rules).unwrap();
+    let mut limits = Limits::default();
+    limits.rules = 2_000;
+    check(&m.with_limits(limits), &Catalog::new(), &rules).unwrap();
+}
+
+#[test]
+fn all_problems_are_reported_not_only_the_first() {
+    let bad = json!({
+        "id": "r1", "field_name": "amount", "operator": "gt", "value": "much", "was": true,
+        "when": {"all": [
+            {"field_name": "stauts", "operator": "eql", "value": 1},
+            {"field_name": "vip", "operator": "lt", "value": true}
+        ]},
+        "event_class": "nothing", "event_data": {"a": "{{ nobody }}"}
+    });
+    let rules = Rules::from_value(json!([bad, document(json!({"id": "r2", "value": 5}))]));
+    let errors = errors_of(&model(), &rules);
+    let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    let expected = [
+        "event_data.a",
+        "value",
+        "was",
+        "when.all[0].field_name",
+        "when.all[1].operator",
+        "event_class",
+        "value",
+    ];
+    assert_eq!(paths, expected, "{errors}");
+    let document = json!({"id": "r1", "field_name": 5, "operator": "eq", "event": 1, "persist": 1});
+    let errors = errors_of(&model(), &Rules::from_value(json!([document])));
+    let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(paths, ["event", "operator", "field_name", "", "persist"]);
+    // What is wrong with the document hides nothing of what is wrong with the rule.
+    let document = json!({
+        "id": "r1", "field_name": "stauts", "operator": "eql", "value": 1, "oops": 1, "on": [],
+        "was": {"operator": "nope", "value": 1}, "event_class": "nothing", "event_data": {"a": "{{ nobody }}"}
+    });
+    let errors = errors_of(&model(), &Rules::from_value(json!([document])));
+    let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "oops",
+            "was.operator",
+            "on",
+            "event_data.a",
+            "field_name",
+            "event_class"
+        ]
+    );
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_does_not_deserialize_and_says_why() {
+    let error = serde_json::from_value::<Rule>(document(json!({"valu": 5})))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("rule `r1`, `valu`: unknown key `valu`, did you mean `value`?"),
+        "{error}"
+    );
+}

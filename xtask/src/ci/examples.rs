@@ -1,0 +1,66 @@
+//! Every example runs, and runs again over what its first run left.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::metadata::Metadata;
+use crate::{folder, process, workspace};
+
+/// Runs each crate under `examples/` twice, in an empty folder of its own, so that nothing it keeps litters the
+/// checkout.
+pub(crate) fn run_each_twice() -> Result<(), Error> {
+    let metadata = Metadata::load()?;
+    for manifest in manifests(&workspace::root().join("examples"))? {
+        let package = metadata.package_at(&manifest);
+        let package = package.ok_or_else(|| Error::UnlistedExample(manifest.clone()))?;
+        run_twice(&package.name, &metadata.target_directory)?;
+    }
+    Ok(())
+}
+
+/// The `Cargo.toml` of each folder, in the folders' order.
+fn manifests(examples: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = fs::read_dir(examples).map_err(Error::io("list", examples))?;
+    let folders = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut folders: Vec<_> = folders
+        .collect::<Result<_, _>>()
+        .map_err(Error::io("list", examples))?;
+    folders.sort();
+    let manifests = folders.into_iter().map(|folder| folder.join("Cargo.toml"));
+    Ok(manifests.filter(|manifest| manifest.is_file()).collect())
+}
+
+fn run_twice(name: &str, target: &Path) -> Result<(), Error> {
+    // Under the workspace, so that cargo finds it and its configuration from there.
+    let folder = workspace::state("xtask").join("examples").join(name);
+    folder::remove(&folder)?;
+    fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+    for _ in 0..2 {
+        let mut cargo = workspace::cargo();
+        cargo.current_dir(&folder).args(["run", "-p", name]);
+        process::run(cargo.arg("--target-dir").arg(target))?;
+    }
+    folder::remove(&folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_with_a_crate_are_examples() -> Result<(), Box<dyn std::error::Error>> {
+        let examples = tempfile::tempdir()?;
+        for name in ["second", "first", "notes"] {
+            fs::create_dir(examples.path().join(name))?;
+        }
+        fs::write(examples.path().join("README.md"), "")?;
+        let expected =
+            ["first", "second"].map(|name| examples.path().join(name).join("Cargo.toml"));
+        for manifest in &expected {
+            fs::write(manifest, "")?;
+        }
+        assert_eq!(manifests(examples.path())?, expected);
+        Ok(())
+    }
+}
