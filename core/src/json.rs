@@ -1,6 +1,20 @@
-//! JSON text whose numbers are wider than a binary float.
+//! What a JSON value is, and JSON text whose numbers are wider than a binary float.
 
 use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// What a JSON value is, in words: `an object`.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
 
 /// Rewrites every number that parsing would change into a JSON string with all its digits.
 ///

@@ -95,9 +95,9 @@ fn missing_keys_and_wrong_kinds_are_named() {
     assert_error(
         json!({"field_name": 5}),
         "field_name",
-        &["a number", "a text is expected"],
+        &["a number", "a string is expected"],
     );
-    assert_error(json!({"field_name": ""}), "field_name", &["an empty text"]);
+    assert_error(json!({"field_name": ""}), "field_name", &["an empty string"]);
     assert_error(json!({"persist": "yes"}), "persist", &["true or false"]);
     assert_error(json!({"enabled": 1}), "enabled", &["true or false"]);
     assert_error(
@@ -120,7 +120,7 @@ fn missing_keys_and_wrong_kinds_are_named() {
     assert_error(
         json!({"description": 5}),
         "description",
-        &["a text is expected"],
+        &["a string is expected"],
     );
     assert_error(json!({"when": []}), "when", &["a guard"]);
     assert_error(

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use celerysalt::json::keep_digits;
 use celerysalt::model::{FieldDef, ModelDef, Row};
+use celerysalt::names::remedy;
 use celerysalt::rules::read_literal;
 use celerysalt::value::{FieldType, Value};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::{Text, remedy, types};
+use super::{Text, types};
 use crate::error::InputError;
 
 /// Reads a row of the model. A nullable field may be left out; then it is null.

@@ -249,7 +249,7 @@ impl Rules {
             Json::Array(items) => Self::read_items(items, ids),
             Json::Null => Self::new(),
             other => {
-                let found = parse::kind_of(&other);
+                let found = crate::json::kind(&other);
                 Self::unreadable(other, Whole::Value, RuleErrorKind::NotAList { found })
             }
         }

@@ -57,7 +57,6 @@ mod operator;
 mod parse;
 mod path;
 mod read;
-pub(crate) mod similar;
 mod test;
 mod view;
 
@@ -73,4 +72,5 @@ pub use self::guard::{Condition, Guard, GuardField, Subject};
 pub use self::limits::Limits;
 pub use self::operand::Operand;
 pub use self::operator::Operator;
+pub(crate) use self::parse::RULE_KEYS;
 pub use self::read::literal as read_literal;

@@ -7,10 +7,13 @@ use super::document::{Edge, Rule, Was, ordered};
 use super::error::{RuleError, RuleErrorKind as Kind, RuleErrors, RuleName};
 use super::guard::{Condition, Guard, Subject};
 use super::operand::normalized;
-use super::{Operand, Operator, similar};
+use super::{Operand, Operator};
+use crate::json::kind;
 use crate::model::Operation;
+use crate::names;
 
-const KEYS: [&str; 14] = [
+/// The keys of a rule.
+pub(crate) const RULE_KEYS: [&str; 14] = [
     "id",
     "field_name",
     "operator",
@@ -70,22 +73,10 @@ fn error(rule: RuleName, path: &str, kind: Kind) -> RuleError {
     }
 }
 
-/// What a JSON value is, in words.
-pub(super) fn kind_of(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a text",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
-    }
-}
-
 fn wrong(expected: &'static str, found: &Json) -> Kind {
     Kind::WrongType {
         expected,
-        found: kind_of(found).to_owned(),
+        found: kind(found).to_owned(),
     }
 }
 
@@ -97,7 +88,7 @@ type Object = Map<String, Json>;
 
 impl Reader {
     fn rule(&mut self, map: &Object, new_id: &dyn Fn() -> String) -> Option<Rule> {
-        self.known_keys("", map, &KEYS);
+        self.known_keys("", map, &RULE_KEYS);
         let operator = self.operator("", map);
         let value = self.value("", map, operator);
         let field_name = self.text("", map, "field_name");
@@ -133,7 +124,7 @@ impl Reader {
 
     fn known_keys(&mut self, at: &str, map: &Object, known: &[&'static str]) {
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
-            let nearest = similar::nearest(key, known.iter().copied());
+            let nearest = names::nearest(key, known.iter().copied());
             let kind = Kind::UnknownKey {
                 key: key.clone(),
                 nearest: nearest.map(str::to_owned),
@@ -154,7 +145,7 @@ impl Reader {
                 Some(id.clone())
             }
             Some(other) => {
-                self.problem("id", wrong("a text", other));
+                self.problem("id", wrong("a string", other));
                 None
             }
         }
@@ -167,10 +158,10 @@ impl Reader {
                 join(at, key),
                 Kind::WrongType {
                     expected: "a name",
-                    found: "an empty text".to_owned(),
+                    found: "an empty string".to_owned(),
                 },
             ),
-            Some(other) => self.problem(join(at, key), wrong("a text", other)),
+            Some(other) => self.problem(join(at, key), wrong("a string", other)),
             None => self.problem(at, Kind::MissingKey { key }),
         }
         None
@@ -192,7 +183,7 @@ impl Reader {
         let operator = Operator::named(&name);
         if operator.is_none() {
             let names = Operator::ALL.iter().map(|op| op.name());
-            let nearest = similar::nearest(&name, names).map(str::to_owned);
+            let nearest = names::nearest(&name, names).map(str::to_owned);
             let kind = Kind::UnknownOperator {
                 operator: name,
                 nearest,
@@ -299,7 +290,7 @@ impl Reader {
         match present(map, "description")? {
             Json::String(text) => Some(text.clone()),
             other => {
-                self.problem("description", wrong("a text", other));
+                self.problem("description", wrong("a string", other));
                 None
             }
         }
@@ -383,7 +374,7 @@ fn join(at: &str, key: &str) -> String {
 fn other_name(expected: &'static str, found: &Json) -> Kind {
     let found = match found {
         Json::String(text) => format!("`{}`", super::view::shortened(text)),
-        other => kind_of(other).to_owned(),
+        other => kind(other).to_owned(),
     };
     Kind::WrongType { expected, found }
 }

@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 use super::compare;
 use super::error::RuleErrorKind as Kind;
 use super::guard::Subject;
-use super::parse::kind_of;
 use super::path::Path;
 use super::view::View;
 use super::{Operand, Operator, read};
+use crate::json::kind;
 use crate::model::ModelDef;
 use crate::value::{FieldType, Value};
 
@@ -287,7 +287,7 @@ impl Goal<'_> {
             return Ok(());
         }
         Err(Kind::Unreadable {
-            found: kind_of(literal).to_owned(),
+            found: kind(literal).to_owned(),
             ty: format!("what `{}` compares with", self.operator),
             expected: expected.to_owned(),
         })
