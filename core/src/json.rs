@@ -59,6 +59,11 @@ pub fn keep_digits(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a text is a number that [`keep_digits`] would have made a string of.
+pub(crate) fn is_wide_number(text: &str) -> bool {
+    text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) && !survives(text)
+}
+
 /// The position behind the string that begins here.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;

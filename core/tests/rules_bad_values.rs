@@ -209,6 +209,20 @@ fn references_must_be_comparable() {
 }
 
 #[test]
+fn a_list_may_stand_in_a_json_field_and_in_no_other() {
+    assert_error(
+        json!({"operator": "in", "value": {"field": "note"}}),
+        "value",
+        &["a list of values", "a JSON field that holds one"],
+    );
+    assert_error(
+        json!({"operator": "not_in", "value": {"old": "nobody"}}),
+        "value",
+        &["no field `nobody`"],
+    );
+}
+
+#[test]
 fn regular_expressions_are_checked_and_bounded() {
     assert_error(
         json!({"operator": "matches", "value": "("}),

@@ -48,6 +48,7 @@ mod explain;
 mod fire;
 mod guard;
 mod holds;
+mod ids;
 mod index;
 mod judge;
 mod limits;

@@ -11,7 +11,7 @@ use super::guard::Subject;
 use super::path::Path;
 use super::view::View;
 use super::{Operand, Operator, read};
-use crate::json::kind;
+use crate::json::{is_wide_number, kind};
 use crate::model::ModelDef;
 use crate::value::{FieldType, Value};
 
@@ -147,8 +147,17 @@ impl TestCompiler<'_, '_> {
     }
 
     fn list(&mut self, at: &str, operand: &Operand, goal: &Goal<'_>) -> Option<Prepared> {
-        let Operand::List(items) = operand else {
-            return self.shape(at, goal, "a list of values, `[…]`");
+        let items = match operand {
+            Operand::List(items) => items,
+            Operand::Field(name) => {
+                let path = self.list_in_field(at, name, goal)?;
+                return Some(Prepared::One(Term::Field(path)));
+            }
+            Operand::Old(name) => {
+                let path = self.list_in_field(at, name, goal)?;
+                return Some(Prepared::One(Term::Old(path)));
+            }
+            Operand::Literal(_) => return self.shape(at, goal, LIST),
         };
         let (found, limit) = (items.len(), self.model.limits().list_length);
         if found > limit {
@@ -161,6 +170,15 @@ impl TestCompiler<'_, '_> {
         let terms: Vec<Option<Term>> = terms.collect();
         let terms: Option<Vec<Term>> = terms.into_iter().collect();
         terms.map(Prepared::List)
+    }
+
+    /// A reference in the place of a list: what it names must be able to hold one.
+    fn list_in_field(&mut self, at: &str, name: &str, goal: &Goal<'_>) -> Option<Path> {
+        let (path, def) = self.path(at, name)?;
+        match type_at(&path, &def) {
+            FieldType::Json => Some(path),
+            _ => self.shape(at, goal, LIST),
+        }
     }
 
     fn pattern(&mut self, at: &str, operand: &Operand, goal: &Goal<'_>) -> Option<Prepared> {
@@ -250,6 +268,8 @@ impl TestCompiler<'_, '_> {
     }
 }
 
+const LIST: &str = "a list of values, `[…]`, or a JSON field that holds one";
+
 /// What an operand must fit.
 struct Goal<'a> {
     name: &'a str,
@@ -280,7 +300,7 @@ impl Goal<'_> {
                 "a number or text",
             ),
             Op::StartsWith | Op::EndsWith => (literal.is_string(), "text in quotes"),
-            Op::IncreasedBy | Op::DecreasedBy => (literal.is_number(), "a number, without quotes"),
+            Op::IncreasedBy | Op::DecreasedBy => (is_number(literal), "a number, without quotes"),
             _ => (true, ""),
         };
         if fits {
@@ -307,6 +327,11 @@ impl Goal<'_> {
             (a, b) => a == b || a.is_number() && b.is_number(),
         }
     }
+}
+
+/// Also one whose digits were kept as text.
+fn is_number(literal: &Json) -> bool {
+    literal.is_number() || literal.as_str().is_some_and(is_wide_number)
 }
 
 fn type_at(path: &Path, field: &FieldType) -> FieldType {
