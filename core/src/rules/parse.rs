@@ -7,6 +7,7 @@ use super::document::{Edge, Rule, Was, ordered};
 use super::error::{RuleError, RuleErrorKind as Kind, RuleErrors, RuleName};
 use super::guard::{Condition, Guard, Subject};
 use super::operand::normalized;
+use super::view::shortened;
 use super::{Operand, Operator};
 use crate::json::kind;
 use crate::model::Operation;
@@ -112,12 +113,14 @@ impl Reader {
     fn known_keys(&mut self, at: &str, map: &Object, known: &[&'static str]) {
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
             let nearest = names::nearest(key, known.iter().copied());
+            let key = shortened(key);
+            let path = join(at, &key);
             let kind = Kind::UnknownKey {
-                key: key.clone(),
+                key,
                 nearest: nearest.map(str::to_owned),
                 known: known.to_vec(),
             };
-            self.problem(join(at, key), kind);
+            self.problem(path, kind);
         }
     }
 
@@ -172,7 +175,7 @@ impl Reader {
             let names = Operator::ALL.iter().map(|op| op.name());
             let nearest = names::nearest(&name, names).map(str::to_owned);
             let kind = Kind::UnknownOperator {
-                operator: name,
+                operator: shortened(&name),
                 nearest,
             };
             self.problem(join(at, "operator"), kind);
@@ -370,7 +373,7 @@ fn join(at: &str, key: &str) -> String {
 
 fn other_name(expected: &'static str, found: &Json) -> Kind {
     let found = match found {
-        Json::String(text) => format!("`{}`", super::view::shortened(text)),
+        Json::String(text) => format!("`{}`", shortened(text)),
         other => kind(other).to_owned(),
     };
     Kind::WrongType { expected, found }

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::error::RuleErrorKind as Kind;
-use super::view::View;
+use super::view::{View, shortened};
 use crate::model::{FieldDef, ModelDef, Row};
 use crate::names;
 use crate::value::{FieldType, Value};
@@ -128,7 +128,7 @@ fn segments(
 fn unknown(model: &ModelDef, field: &str) -> Kind {
     let names = model.fields().iter().map(|def| def.name.as_str());
     Kind::UnknownField {
-        field: field.to_owned(),
+        field: shortened(field),
         model: model.name().to_owned(),
         nearest: names::nearest(field, names.clone()).map(str::to_owned),
         known: names.map(str::to_owned).collect(),

@@ -52,6 +52,8 @@ pub(super) type Problems = Vec<(String, Kind)>;
 pub(super) struct TestCompiler<'m, 'p> {
     pub(super) model: &'m ModelDef,
     pub(super) problems: &'p mut Problems,
+    /// How many regular expressions the rule has had so far.
+    pub(super) regexes: usize,
 }
 
 impl TestCompiler<'_, '_> {
@@ -186,6 +188,13 @@ impl TestCompiler<'_, '_> {
             return self.shape(at, goal, "a regular expression as a literal text");
         };
         let limits = self.model.limits();
+        self.regexes += 1;
+        let (found, limit) = (self.regexes, limits.regexes);
+        if found > limit {
+            let what = "regular expressions in the rule";
+            self.problem(at.to_owned(), Kind::Limit { what, found, limit });
+            return None;
+        }
         let regex = RegexBuilder::new(pattern)
             .size_limit(limits.regex_bytes)
             .dfa_size_limit(limits.regex_bytes.max(64 * 1024))

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::error::{RenderErrorKind, TemplateErrorKind as Kind};
 use super::refs::{Reference, Root, Step};
 use super::scan::Token;
-use super::{RenderContext, engine, exact, refs, values};
+use super::{RenderContext, engine, exact, limits, refs, values};
 use crate::model::ModelDef;
 use crate::names;
 use crate::value::Value;
@@ -40,6 +40,10 @@ impl Expr {
         among: usize,
         model: &ModelDef,
     ) -> Result<Expr, Kind> {
+        if tokens.len() > limits::TOKENS {
+            let found = tokens.len();
+            return Err(Kind::ExpressionTooLong { found });
+        }
         check_names(tokens)?;
         let mut references = refs::references(tokens, model)?;
         if let [only] = references.as_slice()
