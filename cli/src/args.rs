@@ -65,9 +65,13 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     pub(crate) files: Files,
     /// The row before the change: a JSON object. Left out for an insert.
+    ///
+    /// A field that is left out is null, so that only those need to be written that the rules look at.
     #[arg(long, value_name = "FILE")]
     pub(crate) old: Option<PathBuf>,
     /// The row after the change: a JSON object. May be left out for a delete.
+    ///
+    /// A field that is left out is as in the old row: a field that a save does not write is unchanged.
     #[arg(long, value_name = "FILE")]
     pub(crate) new: Option<PathBuf>,
     /// What is done to the row; by default an update when there is an old row, else an insert.

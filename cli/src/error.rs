@@ -42,14 +42,6 @@ pub(crate) enum InputError {
         remedy: String,
     },
     #[error(
-        "{file}: field `{field}` is missing; add it, or make it nullable in the model: `{ty}?`"
-    )]
-    MissingField {
-        file: String,
-        field: String,
-        ty: &'static str,
-    },
-    #[error(
         "{file}: field `{field}` is null; give it a value, or make it nullable in the model: `{ty}?`"
     )]
     NullField {

@@ -1,6 +1,20 @@
-//! JSON text whose numbers are wider than a binary float.
+//! What a JSON value is, and JSON text whose numbers are wider than a binary float.
 
 use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// What a JSON value is, in words: `an object`.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
 
 /// Rewrites every number that parsing would change into a JSON string with all its digits.
 ///
@@ -43,6 +57,11 @@ pub fn keep_digits(text: &str) -> Cow<'_, str> {
             Cow::Owned(out)
         }
     }
+}
+
+/// Whether a text is a number that [`keep_digits`] would have made a string of.
+pub(crate) fn is_wide_number(text: &str) -> bool {
+    text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) && !survives(text)
 }
 
 /// The position behind the string that begins here.

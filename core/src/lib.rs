@@ -68,6 +68,7 @@ pub mod extract;
 pub mod handler;
 pub mod json;
 pub mod model;
+pub mod names;
 pub mod outbox;
 pub mod prelude;
 pub mod publisher;

@@ -95,9 +95,13 @@ fn missing_keys_and_wrong_kinds_are_named() {
     assert_error(
         json!({"field_name": 5}),
         "field_name",
-        &["a number", "a text is expected"],
+        &["a number", "a string is expected"],
     );
-    assert_error(json!({"field_name": ""}), "field_name", &["an empty text"]);
+    assert_error(
+        json!({"field_name": ""}),
+        "field_name",
+        &["an empty string"],
+    );
     assert_error(json!({"persist": "yes"}), "persist", &["true or false"]);
     assert_error(json!({"enabled": 1}), "enabled", &["true or false"]);
     assert_error(
@@ -120,7 +124,7 @@ fn missing_keys_and_wrong_kinds_are_named() {
     assert_error(
         json!({"description": 5}),
         "description",
-        &["a text is expected"],
+        &["a string is expected"],
     );
     assert_error(json!({"when": []}), "when", &["a guard"]);
     assert_error(
@@ -347,4 +351,74 @@ fn a_rule_that_cannot_be_read_does_not_deserialize_and_says_why() {
         error.contains("rule `r1`, `valu`: unknown key `valu`, did you mean `value`?"),
         "{error}"
     );
+}
+
+fn places(documents: Json) -> Vec<(String, String)> {
+    let errors = errors_of(&model(), &Rules::from_value(documents));
+    let places = errors.into_iter().map(|e| (e.rule.to_string(), e.path));
+    places.collect()
+}
+
+#[test]
+fn an_unreadable_operator_hides_no_other_problem() {
+    let paths = |keys: Json| {
+        let places = places(json!([document(keys)]));
+        places.into_iter().map(|(_, p)| p).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        paths(
+            json!({"field_name": "stauts", "operator": "eqll", "oops": 1, "event_class": "nothing"})
+        ),
+        ["oops", "operator", "field_name", "event_class"]
+    );
+    let guard = json!({"any": [
+        {"field_name": "cuont", "operator": "gt", "value": 1},
+        {"field_name": "vpi", "operator": "gtt", "value": 1},
+        {"all": 5},
+    ]});
+    assert_eq!(
+        paths(json!({"field_name": "count", "value": "five", "when": guard})),
+        [
+            "when.any[1].operator",
+            "when.any[2].all",
+            "value",
+            "when.any[0].field_name",
+            "when.any[1].field_name"
+        ]
+    );
+    // One problem is one error: an unknown operation is not also an empty `on`.
+    assert_eq!(paths(json!({"on": ["upsert"]})), ["on[0]"]);
+    assert_eq!(paths(json!({"when": {}})), ["when"]);
+    assert_eq!(paths(json!({"when": {"al": []}})), ["when.al"]);
+}
+
+#[test]
+fn a_broken_rule_without_id_is_not_blamed_for_it() {
+    let document = json!({"field_name": "status", "operator": "changed", "event_class": "order.noted", "persist": 1});
+    let expected = [("rule #0".to_owned(), "persist".to_owned())];
+    assert_eq!(places(json!([document])), expected);
+}
+
+#[test]
+fn an_id_that_stands_twice_is_told_of_broken_rules_too() {
+    let broken = document(json!({"operator": "zz"}));
+    let sound = document(json!({}));
+    let r1 = |path: &str| ("rule `r1`".to_owned(), path.to_owned());
+    for (documents, expected) in [
+        (json!([broken, sound]), [r1("operator"), r1("id")]),
+        (json!([sound, broken]), [r1("operator"), r1("id")]),
+        (
+            json!([sound, document(json!({"field_name": "nobody"}))]),
+            [r1("id"), r1("field_name")],
+        ),
+    ] {
+        assert_eq!(places(documents), expected);
+    }
+}
+
+#[test]
+fn a_key_of_null_is_a_key_left_out() {
+    let keys = json!({"persist": null, "enabled": null, "edge": null, "on": null, "when": null, "expires_at": null, "description": null, "event_data": null});
+    let rule = Rule::from_value(&document(keys)).unwrap();
+    assert_eq!(rule, Rule::from_value(&document(json!({}))).unwrap());
 }

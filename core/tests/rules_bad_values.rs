@@ -209,6 +209,20 @@ fn references_must_be_comparable() {
 }
 
 #[test]
+fn a_list_may_stand_in_a_json_field_and_in_no_other() {
+    assert_error(
+        json!({"operator": "in", "value": {"field": "note"}}),
+        "value",
+        &["a list of values", "a JSON field that holds one"],
+    );
+    assert_error(
+        json!({"operator": "not_in", "value": {"old": "nobody"}}),
+        "value",
+        &["no field `nobody`"],
+    );
+}
+
+#[test]
 fn regular_expressions_are_checked_and_bounded() {
     assert_error(
         json!({"operator": "matches", "value": "("}),
@@ -238,6 +252,38 @@ fn regular_expressions_are_checked_and_bounded() {
         &Rules::from_value(json!([document(usual)])),
     )
     .unwrap();
+}
+
+#[test]
+fn regular_expressions_are_bounded_in_number() {
+    let with = |number: usize| {
+        let one = json!({"field_name": "note", "operator": "matches", "value": "a"});
+        let guard = json!({"any": vec![one; number]});
+        Rules::from_value(json!([document(json!({"when": guard}))]))
+    };
+    check(&model(), &Catalog::new(), &with(16)).unwrap();
+    let said = errors_of(&model(), &with(17)).to_string();
+    assert!(said.contains("`when.any[16].value`"), "{said}");
+    assert!(
+        said.contains("regular expressions in the rule: 17, and at most 16"),
+        "{said}"
+    );
+}
+
+#[test]
+fn errors_do_not_repeat_a_megabyte() {
+    let long = "x".repeat(1 << 20);
+    for keys in [
+        json!({"id": long, "persist": 1}),
+        json!({"operator": long}),
+        json!({"field_name": long}),
+        json!({"event_class": long}),
+        json!({"description": long}),
+        json!({ long.as_str(): 1 }),
+    ] {
+        let errors = errors_of(&model(), &Rules::from_value(json!([document(keys)])));
+        assert!(errors.to_string().len() < 2_000);
+    }
 }
 
 #[test]

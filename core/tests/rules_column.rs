@@ -324,3 +324,19 @@ fn the_schema_of_a_user_s_struct_can_hold_rules() {
     let schema = schemars::schema_for!(Order);
     assert!(schema.to_value().to_string().contains("Rules"));
 }
+
+#[test]
+fn thousands_of_equal_documents_are_read_and_merged_in_time() {
+    // Cubic and quadratic ways through these would take minutes.
+    let rule = r#"{"field_name": "s", "operator": "changed", "event_class": "e"}"#;
+    let text = format!("[{}]", vec![rule; 10_000].join(","));
+    let rules = Rules::loaded(&text);
+    let ids: std::collections::HashSet<&str> = ids(&rules).into_iter().collect();
+    assert_eq!(ids.len(), 10_000);
+    let broken: Vec<String> = (0..20_000).map(|i| format!(r#"{{"bro": {i}}}"#)).collect();
+    let text = format!("[{}]", broken.join(","));
+    let (stored, mut callers) = (Rules::loaded(&text), Rules::loaded(&text));
+    assert!(!callers.is_modified());
+    assert_eq!(callers.discard_broken().len(), 20_000);
+    assert!(Rules::merge(&stored, &callers).is_empty());
+}

@@ -95,13 +95,19 @@ fn was_asks_for_the_old_value() {
 }
 
 #[test]
-fn was_never_holds_on_insert() {
+fn on_insert_the_old_value_is_null() {
     let m = model();
     let save = Save::insert(&m, &status("paid"));
     let on_insert = paid().on([Operation::Insert]);
     assert!(save.fires(&on_insert));
-    assert!(!save.fires(&on_insert.clone().was(None::<String>)));
-    assert!(!save.fires(&on_insert.was_matching(Operator::IsNull, None::<String>)));
+    assert!(save.fires(&on_insert.clone().was(None::<String>)));
+    let matching = |operator, value: Option<&str>| {
+        save.fires(&on_insert.clone().was_matching(operator, value))
+    };
+    assert!(matching(Operator::IsNull, None));
+    assert!(!matching(Operator::NotNull, None));
+    assert!(!matching(Operator::Neq, Some("paid")));
+    assert!(!save.fires(&on_insert.clone().was("paid")));
 }
 
 #[test]
@@ -164,7 +170,7 @@ fn a_guard_in_json_may_name_the_old_row_on_either_side() {
 }
 
 #[test]
-fn on_insert_every_field_is_changed_and_nothing_is_old() {
+fn on_insert_every_field_is_changed_and_everything_old_is_null() {
     let m = model();
     let save = Save::insert(&m, &[("status", text("paid")), ("count", Value::Int(5))]);
     let inserted = |keys: Json| {
@@ -197,16 +203,22 @@ fn on_insert_every_field_is_changed_and_nothing_is_old() {
     assert!(!inserted(
         json!({"field_name": "count", "operator": "increased_by", "value": 0})
     ));
-    assert!(!inserted(
+    // As in event data, what there is not is null.
+    assert!(inserted(
         json!({"field_name": "count", "operator": "neq", "value": {"old": "count"}})
     ));
-    assert!(!inserted(
+    assert!(inserted(
         json!({"field_name": "count", "operator": "not_in", "value": [{"old": "count"}]})
     ));
-    let old_null = json!({"field_name": {"old": "note"}, "operator": "is_null"});
     assert!(!inserted(
-        json!({"field_name": "count", "operator": "not_null", "when": old_null})
+        json!({"field_name": "count", "operator": "gt", "value": {"old": "count"}})
     ));
+    let guarded = |operator: &str| {
+        let guard = json!({"field_name": {"old": "note"}, "operator": operator});
+        inserted(json!({"field_name": "count", "operator": "not_null", "when": guard}))
+    };
+    assert!(guarded("is_null"));
+    assert!(!guarded("not_null"));
 }
 
 #[test]

@@ -518,6 +518,43 @@ fn depth_and_number_are_bounded() {
 }
 
 #[test]
+fn an_expression_cannot_overflow_the_stack() {
+    let chains = [
+        ("qty", "~qty"),
+        ("qty", "+qty"),
+        ("qty", "**qty"),
+        ("qty", " and qty"),
+        ("status", "|upper"),
+        ("meta", "[qty]"),
+        ("meta", "[1:]"),
+    ];
+    let long = |(first, link): (&str, &str)| format!("{{{{ {first}{} }}}}", link.repeat(3_000));
+    let mut expressions: Vec<String> = chains.map(long).to_vec();
+    expressions.push(format!("{{{{ {}qty }}}}", "not ".repeat(3_000)));
+    expressions.push(format!("{{{{ {}qty }}}}", "-".repeat(3_000)));
+    for expression in expressions {
+        let said = wrong(&expression);
+        assert!(said.contains("at most 400 are allowed; split it"), "{said}");
+    }
+    for (open, close) in [("(", ")"), ("[", "]"), ("meta[", "]")] {
+        let nested =
+            |depth: usize| format!("{{{{ {}qty{} }}}}", open.repeat(depth), close.repeat(depth));
+        let said = wrong(&nested(33));
+        assert!(said.contains("more than 32 brackets"), "{said}");
+        assert!(Template::compile(&json!({"a": nested(32)}), &model()).is_ok());
+    }
+    // What is allowed does well with a small stack.
+    let run = || {
+        for (first, link) in [("qty", "+qty"), ("qty", " and qty"), ("status", "|upper")] {
+            let links = link.repeat(190);
+            one(&format!("{{{{ {first}{links} }}}}"));
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(run);
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
 fn bombs_end_in_an_error() {
     for text in [
         "{{ 'x' * 1000000000 }}",
@@ -598,6 +635,12 @@ fn a_failing_expression_names_its_path_and_not_its_values() {
         "{error}"
     );
     assert!(!error.contains("paid"), "{error}");
+    let template = Template::compile(&json!({"a": "{{ qty // 0 }}"}), &model).unwrap();
+    let error = template.render(&cx).unwrap_err().to_string();
+    assert!(
+        error.contains("division by zero") && !error.contains('3'),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use celerysalt::catalog::{EventInfo, EventSchema, EventSchemas};
+use celerysalt::names::similar;
 use serde_json::Value as Json;
 
-use super::{Text, similar};
+use super::Text;
 use crate::error::InputError;
 
 /// The events of a file; without a file every name is an event.

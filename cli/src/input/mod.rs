@@ -7,7 +7,7 @@ mod types;
 
 use std::path::Path;
 
-use celerysalt::json::keep_digits;
+use celerysalt::json::{keep_digits, kind};
 use celerysalt::rules::Rules;
 use serde_json::Value as Json;
 
@@ -60,47 +60,5 @@ pub(crate) fn rules(path: &Path) -> Result<Rules, InputError> {
     match text.json()? {
         Json::Array(_) => Ok(Rules::from_json(&text.text)),
         other => Err(text.wrong_shape(&other, "an array of rules")),
-    }
-}
-
-fn kind(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a string",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
-    }
-}
-
-/// Names like this one, the nearest first.
-fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let allowed = (wanted.chars().count() / 3).max(1);
-    let mut near: Vec<_> = names
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&wanted, &name.to_lowercase()),
-                name,
-            )
-        })
-        .filter(|(edits, _)| *edits <= allowed)
-        .collect();
-    near.sort_unstable();
-    near.into_iter().map(|(_, name)| name).collect()
-}
-
-/// `did you mean …?`, or all the names there are.
-fn remedy<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    match similar(wanted, names.clone()).first() {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!(
-            "there are {}",
-            names
-                .map(|n| format!("`{n}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use celerysalt::model::{FieldDef, ModelDef};
+use celerysalt::names::remedy;
 
-use super::{Text, remedy, types};
+use super::{Text, types};
 use crate::error::InputError;
 
 #[derive(serde::Deserialize)]

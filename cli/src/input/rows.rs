@@ -5,27 +5,30 @@ use std::path::Path;
 
 use celerysalt::json::keep_digits;
 use celerysalt::model::{FieldDef, ModelDef, Row};
+use celerysalt::names::remedy;
 use celerysalt::rules::read_literal;
 use celerysalt::value::{FieldType, Value};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::{Text, remedy, types};
+use super::{Text, types};
 use crate::error::InputError;
 
-/// Reads a row of the model. A nullable field may be left out; then it is null.
+/// Reads a row of the model. A field that is left out is as in `before` (a field that a save does not write is
+/// unchanged), and without that null.
 ///
 /// # Errors
-/// A file that cannot be read or is no object, a field that the model does not have or that is
-/// missing, a value that cannot be read as its field's type.
-pub(crate) fn read(path: &Path, model: &ModelDef) -> Result<Row, InputError> {
+/// A file that cannot be read or is no object, a field that the model does not have, a null where the model
+/// allows none, a value that cannot be read as its field's type.
+pub(crate) fn read(path: &Path, model: &ModelDef, before: Option<&Row>) -> Result<Row, InputError> {
     let text = Text::read(path)?;
     let mut tokens = tokens(&text)?;
-    let fields = model.fields().iter();
-    let values: Result<Vec<_>, _> = fields
-        .map(|field| value(&text, field, tokens.remove(&field.name)))
-        .collect();
-    let values = values?;
+    let fields = model.fields().iter().enumerate();
+    let values = fields.map(|(i, field)| match tokens.remove(&field.name) {
+        Some(token) => value(&text, field, token.get()),
+        None => Ok(before.map_or(Value::Null, |row| row.value(i).clone())),
+    });
+    let values = values.collect::<Result<Vec<_>, _>>()?;
     match tokens.into_keys().next() {
         None => Ok(Row::new(values)),
         Some(field) => Err(InputError::UnknownField {
@@ -46,13 +49,12 @@ fn tokens(text: &Text) -> Result<BTreeMap<String, Box<RawValue>>, InputError> {
     })
 }
 
-fn value(text: &Text, def: &FieldDef, token: Option<Box<RawValue>>) -> Result<Value, InputError> {
+fn value(text: &Text, def: &FieldDef, token: &str) -> Result<Value, InputError> {
     let (file, field, ty) = (text.file.clone(), def.name.clone(), types::name(&def.ty));
-    match token.as_deref().map(RawValue::get) {
-        None if !def.nullable => Err(InputError::MissingField { file, field, ty }),
-        Some("null") if !def.nullable => Err(InputError::NullField { file, field, ty }),
-        None | Some("null") => Ok(Value::Null),
-        Some(token) => {
+    match token {
+        "null" if !def.nullable => Err(InputError::NullField { file, field, ty }),
+        "null" => Ok(Value::Null),
+        token => {
             let json = literal(token, &def.ty).map_err(|source| InputError::NotJson {
                 file: file.clone(),
                 source,

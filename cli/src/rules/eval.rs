@@ -1,6 +1,7 @@
 //! `celerysalt rules eval`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use celerysalt::chain::Chain;
@@ -60,12 +61,13 @@ struct Rows {
 
 impl Rows {
     fn read(args: &EvalArgs, model: &ModelDef) -> Result<Self, InputError> {
-        let read = |path: &Option<_>| {
-            path.as_deref()
-                .map(|p| input::rows::read(p, model))
+        let read = |path: &Option<PathBuf>, before| {
+            let path = path.as_deref();
+            path.map(|p| input::rows::read(p, model, before))
                 .transpose()
         };
-        let (old, new) = (read(&args.old)?, read(&args.new)?);
+        let old = read(&args.old, None)?;
+        let new = read(&args.new, old.as_ref())?;
         let default = if old.is_some() {
             Operation::Update
         } else {

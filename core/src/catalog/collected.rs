@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::names::{similar, version_number};
+use super::version::version_number;
 use super::{
     CatalogError, CatalogProblem, EventEntry, EventInfo, EventSchema, EventSchemas, LookupError,
     Missing, Place, Role, SchemaError, SubscriberEntry, differences,
 };
 use crate::event::Mode;
 use crate::handler::HandlerDef;
+use crate::names::similar;
 
 /// Every event and handler that is linked into the program.
 ///
@@ -191,7 +192,8 @@ impl EventSchemas for Catalog {
         }
         let events = self.events().filter(|event| event.role == Role::Event);
         let topics = events.map(CatalogEvent::topic);
-        similar(event_class, topics.chain(self.names.keys().copied()))
+        let near = similar(event_class, topics.chain(self.names.keys().copied()));
+        near.into_iter().map(str::to_owned).collect()
     }
 }
 

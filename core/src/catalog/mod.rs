@@ -3,9 +3,9 @@
 mod collected;
 mod diff;
 mod error;
-mod names;
 mod normal;
 mod schema;
+mod version;
 
 pub use collected::{Catalog, CatalogEvent};
 pub use diff::{Difference, differences};

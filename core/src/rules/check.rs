@@ -1,5 +1,6 @@
 //! The check of rules when they are attached: everything that could be known to be wrong.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::column::Entry;
@@ -46,6 +47,7 @@ pub fn check_standing(
 ) -> Result<(), RuleErrors> {
     let compiled = rules.compiled(model);
     let mut errors = Vec::new();
+    let mut ids = HashSet::new();
     for (slot, entry) in compiled.slots.iter().zip(&rules.entries) {
         match slot {
             Slot::Rule(compiled) => {
@@ -59,11 +61,29 @@ pub fn check_standing(
                 errors.extend(further_errors(model, schemas, entry, &rule.errors));
             }
         }
+        errors.extend(duplicate(slot, &mut ids));
     }
     match errors.is_empty() {
         true => Ok(()),
         false => Err(RuleErrors(errors)),
     }
+}
+
+/// The error of an id that stands before already, in an entry that is broken or not. Among sound ones,
+/// compiling has found it.
+fn duplicate<'s>(slot: &'s Slot, ids: &mut HashSet<&'s str>) -> Option<RuleError> {
+    let (id, known) = match slot {
+        Slot::Rule(compiled) => (compiled.rule.id.as_str(), false),
+        Slot::Broken { rule, .. } => {
+            let known = rule.errors.iter().any(|e| e.kind == Kind::DuplicateId);
+            (rule.id.as_deref()?, known)
+        }
+    };
+    (!ids.insert(id) && !known).then(|| RuleError {
+        rule: RuleName::Id(id.to_owned()),
+        path: "id".to_owned(),
+        kind: Kind::DuplicateId,
+    })
 }
 
 /// What else is wrong with an entry that did not even compile.
@@ -81,7 +101,7 @@ fn further_errors(
     let Some(rule) = rule else {
         return Vec::new();
     };
-    if let (Entry::Broken(_), Err(found)) = (entry, Compiled::new(model, &rule)) {
+    if let Err(found) = Compiled::new(model, &rule) {
         problems.extend(found);
     }
     let template = Template::compile(&rule.event_data, model).ok();
@@ -91,9 +111,29 @@ fn further_errors(
         &rule.event_class,
         template.as_ref(),
     ));
-    problems.retain(|(path, _)| known.iter().all(|error| error.path != *path));
+    problems.retain(|(path, kind)| {
+        let is_known = known.iter().any(|error| is_at(&error.path, path));
+        !is_known && !is_of_nothing(kind)
+    });
     let name = known.iter().next().map(|error| error.rule.clone());
     named(&name.unwrap_or(RuleName::List), problems).0
+}
+
+/// Whether a place is this one or inside of it.
+fn is_at(place: &str, path: &str) -> bool {
+    place.strip_prefix(path).is_some_and(|inside| {
+        inside.is_empty() || !path.is_empty() && inside.starts_with(['.', '['])
+    })
+}
+
+/// Whether this is about a name that could not be read, which has been said.
+fn is_of_nothing(kind: &Kind) -> bool {
+    match kind {
+        Kind::UnknownField { field: name, .. } | Kind::UnknownEvent { event: name, .. } => {
+            name.is_empty()
+        }
+        _ => false,
+    }
 }
 
 fn event_problems(

@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
-use uuid::Uuid;
 
 use super::cache::Memo;
 use super::document::Rule;
 use super::error::{RuleError, RuleErrorKind, RuleErrors, RuleName};
+use super::ids::{IdGiver, Ids};
 use super::parse;
 
 /// The rules of a row: the value of its `on_change_rules` column.
@@ -66,14 +66,6 @@ enum Whole {
 
 /// The key of the element in which an adapter keeps its own note.
 const NOTE: &str = "celerysalt";
-
-/// Gives ids to documents without: random ones to what a caller made, and to what was loaded the same ones
-/// at every load, or two loads of one row would not know each other's rules.
-#[derive(Clone, Copy)]
-enum Ids {
-    Random,
-    FromContent,
-}
 
 impl Rules {
     /// No rules.
@@ -249,7 +241,7 @@ impl Rules {
             Json::Array(items) => Self::read_items(items, ids),
             Json::Null => Self::new(),
             other => {
-                let found = parse::kind_of(&other);
+                let found = crate::json::kind(&other);
                 Self::unreadable(other, Whole::Value, RuleErrorKind::NotAList { found })
             }
         }
@@ -257,11 +249,12 @@ impl Rules {
 
     fn read_items(items: Vec<Json>, ids: Ids) -> Self {
         let mut rules = Self::new();
+        let mut ids = IdGiver::new(ids);
         for (index, item) in items.into_iter().enumerate() {
             match note_in(&item) {
                 Some(note) if rules.note.is_none() => rules.note = Some(note.clone()),
                 _ => {
-                    let entry = rules.read_item(index, item, ids);
+                    let entry = Self::read_item(index, item, &mut ids);
                     rules.entries.push(entry);
                 }
             }
@@ -269,13 +262,12 @@ impl Rules {
         rules
     }
 
-    fn read_item(&self, index: usize, item: Json, ids: Ids) -> Entry {
-        let new_id = || match ids {
-            Ids::Random => Uuid::now_v7().to_string(),
-            Ids::FromContent => self.content_id(&item),
-        };
-        match parse::rule(&item, &new_id) {
-            Ok(rule) => Entry::Rule(Arc::new(rule)),
+    fn read_item(index: usize, item: Json, ids: &mut IdGiver) -> Entry {
+        match parse::rule(&item, &mut || ids.id_for(&item)) {
+            Ok(rule) => {
+                ids.take(&rule.id);
+                Entry::Rule(Arc::new(rule))
+            }
             Err(mut errors) => {
                 errors.number(index);
                 Entry::Broken(Arc::new(BrokenEntry {
@@ -284,20 +276,6 @@ impl Rules {
                     column: None,
                 }))
             }
-        }
-    }
-
-    /// An id that every load of this column gives to the same document; equal documents are counted.
-    fn content_id(&self, item: &Json) -> String {
-        let content = item.to_string();
-        let mut nth = 0_u64;
-        loop {
-            let name = format!("{nth}:{content}");
-            let id = Uuid::new_v5(&ID_NAMESPACE, name.as_bytes()).to_string();
-            if self.get(&id).is_none() {
-                return id;
-            }
-            nth += 1;
         }
     }
 
@@ -318,9 +296,6 @@ impl Rules {
         }
     }
 }
-
-/// The namespace of ids that are made from a document's content.
-const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_5a51_92b4_4c53_8f0e_77a4_1b9c_3d20);
 
 fn note_in(item: &Json) -> Option<&Json> {
     let map = item.as_object().filter(|map| map.len() == 1)?;
@@ -344,6 +319,14 @@ impl Entry {
 
     pub(super) fn has_id(&self, id: &str) -> bool {
         self.rule().is_some_and(|rule| rule.id == id)
+    }
+
+    /// Its text; equal for equal entries, and only for those.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Broken(broken) if broken.column.is_some() => format!("column {}", broken.value),
+            entry => entry.to_value().to_string(),
+        }
     }
 
     pub(super) fn to_value(&self) -> Json {

@@ -26,7 +26,18 @@ pub(super) fn order(a: View<'_>, b: View<'_>) -> Option<Ordering> {
         (View::Float(a), View::Decimal(_)) if a.is_infinite() => a.partial_cmp(&0.0),
         (View::Decimal(a), b) => Some(a.cmp(&decimal(b)?)),
         (a, View::Decimal(b)) => Some(decimal(a)?.cmp(b)),
-        (View::Text(a) | View::JsonText(a), View::Text(b) | View::JsonText(b)) => Some(a.cmp(b)),
+        (View::Wide(wide_a), View::Wide(wide_b)) => match (decimal(a), decimal(b)) {
+            (Some(a), Some(b)) => Some(a.cmp(&b)),
+            _ => Some(wide_a.cmp(wide_b)),
+        },
+        (View::Wide(_), View::Int(_) | View::Float(_) | View::Number(_))
+        | (View::Int(_) | View::Float(_) | View::Number(_), View::Wide(_)) => {
+            Some(decimal(a)?.cmp(&decimal(b)?))
+        }
+        (
+            View::Text(a) | View::JsonText(a) | View::Wide(a),
+            View::Text(b) | View::JsonText(b) | View::Wide(b),
+        ) => Some(a.cmp(b)),
         (View::DateTime(a), View::DateTime(b)) => Some(a.cmp(&b)),
         (View::LocalDateTime(a), View::LocalDateTime(b)) => Some(a.cmp(&b)),
         (View::Date(a), View::Date(b)) => Some(a.cmp(&b)),
@@ -66,7 +77,7 @@ pub(super) fn decimal(value: View<'_>) -> Option<BigDecimal> {
         View::Float(value) => BigDecimal::try_from(value).ok(),
         View::Number(value) => read::decimal(&value.to_string()),
         View::Decimal(value) => Some(value.clone()),
-        View::JsonText(text) => read::decimal(text),
+        View::JsonText(text) | View::Wide(text) => read::decimal(text),
         _ => None,
     }
 }

@@ -180,11 +180,16 @@ impl Compiled {
     /// Compiles one rule: every problem that the model alone shows.
     pub(super) fn new(model: &ModelDef, rule: &Arc<Rule>) -> Result<Self, Problems> {
         let mut problems = Problems::new();
-        bounds(model, rule, &mut problems);
+        if let Err(kind) = size(model, rule) {
+            // What is too long is not looked at any further: that might take long.
+            return Err(vec![(String::new(), kind)]);
+        }
+        bounds(rule, &mut problems);
         let template = template(model, rule, &mut problems);
         let mut tests = TestCompiler {
             model,
             problems: &mut problems,
+            regexes: 0,
         };
         let subject = Subject::New(rule.field_name.clone());
         let test = tests.test("", &subject, rule.operator, &rule.value);
@@ -215,18 +220,22 @@ impl Compiled {
     }
 }
 
-fn bounds(model: &ModelDef, rule: &Rule, problems: &mut Problems) {
+fn size(model: &ModelDef, rule: &Rule) -> Result<(), Kind> {
+    let (found, limit) = (rule.to_value().to_string().len(), model.limits().rule_bytes);
+    let what = "bytes of the rule";
+    match found <= limit {
+        true => Ok(()),
+        false => Err(Kind::Limit { what, found, limit }),
+    }
+}
+
+fn bounds(rule: &Rule, problems: &mut Problems) {
     let length = rule.id.chars().count();
     if !(1..=200).contains(&length) {
         problems.push(("id".to_owned(), Kind::BadId { length }));
     }
     if rule.on.is_empty() {
         problems.push(("on".to_owned(), Kind::NoOperation));
-    }
-    let (found, limit) = (rule.to_value().to_string().len(), model.limits().rule_bytes);
-    if found > limit {
-        let what = "bytes of the rule";
-        problems.push((String::new(), Kind::Limit { what, found, limit }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The event that a rule names: whether it exists, and whether the model lets rules emit it.
 
 use super::error::RuleErrorKind as Kind;
+use super::view::shortened;
 use crate::catalog::{EventInfo, EventSchemas};
 use crate::model::ModelDef;
 
@@ -12,7 +13,7 @@ pub(super) fn resolve(
 ) -> Result<EventInfo, Kind> {
     let Some(info) = schemas.resolve(event_class) else {
         return Err(Kind::UnknownEvent {
-            event: event_class.to_owned(),
+            event: shortened(event_class),
             similar: schemas.similar(event_class),
         });
     };

@@ -72,7 +72,7 @@ pub enum Edge {
     Level,
 }
 
-/// What must have held for the old value of the rule's field. Never holds on insert.
+/// What must have held for the old value of the rule's field, which is null on insert.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Was {
@@ -94,7 +94,7 @@ impl Rule {
     /// Everything that is wrong with the document itself: unknown and missing keys, wrong types, an unknown
     /// operator. Whether it fits a model is [`check`](super::check)'s question.
     pub fn from_value(value: &Json) -> Result<Self, RuleErrors> {
-        parse::rule(value, &|| Uuid::now_v7().to_string())
+        parse::rule(value, &mut || Uuid::now_v7().to_string())
     }
 
     /// The JSON form of the rule.

@@ -86,7 +86,7 @@ pub enum RuleName {
 impl fmt::Display for RuleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Id(id) => write!(f, "rule `{id}`"),
+            Self::Id(id) => write!(f, "rule `{}`", super::view::shortened(id)),
             Self::Index(index) => write!(f, "rule #{index}"),
             Self::List => f.write_str("rules"),
         }

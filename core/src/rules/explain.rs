@@ -1,5 +1,6 @@
 //! Explanation: why each rule fires at a change, or why not.
 
+use super::Operator;
 use super::compile::{Compiled, Slot};
 use super::document::Edge;
 use super::evaluate::{Env, RuleSets};
@@ -7,7 +8,6 @@ use super::fire::{Firing, Misfire, Origin};
 use super::holds::{Compares, Sight};
 use super::judge::Why;
 use super::test::{Prepared, Term, Test};
-use super::{Operator, view::View};
 use crate::model::{Change, ModelDef, Operation};
 
 /// What becomes of one rule at a change.
@@ -119,11 +119,13 @@ fn why_not(why: &Why<'_>, compiled: &Compiled, operation: Operation, sight: Sigh
             format!("{field} {holds} before, so it entered nothing")
         }
         Why::Leaves => "a delete enters nothing".to_owned(),
-        Why::NoOldRow => format!("there is no old row, so {field} was nothing"),
-        Why::WasNot(was) => match was.subject(sight) {
-            Some(old) => format!("{field} was {old}, {}", is_so(was, sight, "which is not")),
-            None => format!("there is no old {field}"),
-        },
+        Why::WasNot(was) => {
+            let (old, is_not) = (was.subject(sight), is_so(was, sight, "which is not"));
+            match sight.old {
+                Some(_) => format!("{field} was {old}, {is_not}"),
+                None => format!("there is no old row, so {field} was {old}, {is_not}"),
+            }
+        }
         Why::Guard(path, Some(test)) => {
             format!("the guard `{path}` does not hold: {}", fails(test, sight))
         }
@@ -134,9 +136,7 @@ fn why_not(why: &Why<'_>, compiled: &Compiled, operation: Operation, sight: Sigh
 /// `amount 80.00 is not gt 100.00`
 fn fails(test: &Test, sight: Sight<'_>) -> String {
     let field = &test.path.name;
-    let Some(value) = test.subject(sight) else {
-        return format!("there is no old row to take {field} from");
-    };
+    let value = test.subject(sight);
     let old = if test.on_old { "old " } else { "" };
     let holds = is_so(test, sight, "is not");
     match (test.operator.compares_rows(), sight.compares, sight.old) {
@@ -175,14 +175,11 @@ fn is_so(test: &Test, sight: Sight<'_>, is: &str) -> String {
 }
 
 fn shown(term: &Term, sight: Sight<'_>) -> String {
-    let value = || {
-        term.value(sight)
-            .map_or_else(|| "absent".to_owned(), |value| value.to_string())
-    };
+    let value = term.value(sight);
     match term {
-        Term::Literal(value) => View::of(value).to_string(),
-        Term::Field(path) => format!("{} {}", path.name, value()),
-        Term::Old(path) => format!("old {} {}", path.name, value()),
+        Term::Literal(_) => value.to_string(),
+        Term::Field(path) => format!("{} {value}", path.name),
+        Term::Old(path) => format!("old {} {value}", path.name),
     }
 }
 

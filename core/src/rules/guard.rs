@@ -47,7 +47,7 @@ pub struct Condition {
 pub enum Subject {
     /// Of the row as it is saved.
     New(String),
-    /// Of the row as it was; on insert nothing holds for it.
+    /// Of the row as it was; null on insert.
     Old(String),
 }
 

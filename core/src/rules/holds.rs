@@ -67,6 +67,11 @@ impl<'r> Sight<'r> {
         })
     }
 
+    /// A path's value in the old row; null where there is none, as in event data.
+    pub(super) fn old_value(self, path: &super::path::Path) -> View<'r> {
+        self.old.map_or(View::Null, |old| path.of(old))
+    }
+
     /// Whether a path's value differs between the rows; of a row that comes or goes everything does.
     pub(super) fn changed(self, path: &super::path::Path) -> bool {
         match (self.compares, self.old) {
@@ -77,30 +82,24 @@ impl<'r> Sight<'r> {
 }
 
 impl Test {
-    /// The value that is looked at; `None` when there is no old row to take it from.
-    pub(super) fn subject<'r>(&self, sight: Sight<'r>) -> Option<View<'r>> {
-        let row = if self.on_old { sight.old? } else { sight.this };
-        Some(self.path.of(row))
+    /// The value that is looked at.
+    pub(super) fn subject<'r>(&self, sight: Sight<'r>) -> View<'r> {
+        match self.on_old {
+            true => sight.old_value(&self.path),
+            false => self.path.of(sight.this),
+        }
     }
 
     /// Whether the condition holds.
     pub(super) fn holds(&self, sight: Sight<'_>) -> bool {
-        let Some(value) = self.subject(sight) else {
-            return false;
-        };
+        let value = self.subject(sight);
         match &self.operand {
             Prepared::Nothing => self.holds_alone(value, sight),
-            Prepared::One(term) => term
-                .value(sight)
-                .is_some_and(|operand| self.holds_with(value, operand, sight)),
+            Prepared::One(term) => self.holds_with(value, term.value(sight), sight),
             Prepared::Range(low, high) => between(value, low.value(sight), high.value(sight)),
-            Prepared::List(terms) if self.operator == Operator::In => {
-                !value.is_null() && terms.iter().any(|term| is_equal(value, term.value(sight)))
-            }
             Prepared::List(terms) => {
-                let differs =
-                    |term: &Term| term.value(sight).is_some_and(|item| !equal(value, item));
-                !value.is_null() && terms.iter().all(differs)
+                let listed = || terms.iter().any(|term| equal(value, term.value(sight)));
+                !value.is_null() && listed() == (self.operator == Operator::In)
             }
             Prepared::Pattern(regex) => value.text().is_some_and(|text| regex.is_match(text)),
         }
@@ -143,6 +142,8 @@ impl Test {
             Operator::NotContains => contains(value, operand) == Some(false),
             Operator::StartsWith => both_text(value, operand, |text, part| text.starts_with(part)),
             Operator::EndsWith => both_text(value, operand, |text, part| text.ends_with(part)),
+            Operator::In => listed(value, operand) == Some(true),
+            Operator::NotIn => listed(value, operand) == Some(false),
             Operator::IncreasedBy => self.grew(false, value, operand, sight),
             Operator::DecreasedBy => self.grew(true, value, operand, sight),
             _ => false,
@@ -170,38 +171,41 @@ impl Test {
 }
 
 impl Term {
-    /// The value; `None` when it is the old row's and there is none.
-    pub(super) fn value<'v>(&'v self, sight: Sight<'v>) -> Option<View<'v>> {
+    pub(super) fn value<'v>(&'v self, sight: Sight<'v>) -> View<'v> {
         match self {
-            Self::Literal(value) => Some(View::of(value)),
-            Self::Field(path) => Some(path.of(sight.this)),
-            Self::Old(path) => sight.old.map(|old| path.of(old)),
+            Self::Literal(value) => View::of(value),
+            Self::Field(path) => path.of(sight.this),
+            Self::Old(path) => sight.old_value(path),
         }
     }
 }
 
-fn is_equal(value: View<'_>, item: Option<View<'_>>) -> bool {
-    item.is_some_and(|item| equal(value, item))
+/// Whether a list that another field holds has the value; `None` when one of the two is not there.
+fn listed(value: View<'_>, list: View<'_>) -> Option<bool> {
+    match (value, list) {
+        (View::Null, _) => None,
+        (value, View::Array(items)) => {
+            Some(items.iter().any(|item| equal(value, View::of_json(item))))
+        }
+        _ => None,
+    }
 }
 
-fn between(value: View<'_>, low: Option<View<'_>>, high: Option<View<'_>>) -> bool {
-    let (Some(low), Some(high)) = (low, high) else {
-        return false;
-    };
+fn between(value: View<'_>, low: View<'_>, high: View<'_>) -> bool {
     matches!(order(value, low), Some(Ordering::Greater | Ordering::Equal))
         && matches!(order(value, high), Some(Ordering::Less | Ordering::Equal))
 }
 
 /// Texts inside JSON have no direction, as text fields have none.
 fn rose(from: View<'_>, to: View<'_>) -> bool {
-    from.text().is_none() && order(to, from) == Some(Ordering::Greater)
+    !matches!(from, View::Text(_) | View::JsonText(_)) && order(to, from) == Some(Ordering::Greater)
 }
 
 /// `None` when the value can contain nothing, or nothing is asked for.
 fn contains(value: View<'_>, part: View<'_>) -> Option<bool> {
     match (value, part) {
         (_, View::Null) => None,
-        (View::Text(text) | View::JsonText(text), part) => {
+        (View::Text(text) | View::JsonText(text) | View::Wide(text), part) => {
             Some(part.text().is_some_and(|part| text.contains(part)))
         }
         (View::Array(items), part) => {

@@ -23,8 +23,6 @@ pub(super) enum Why<'c> {
     HeldBefore,
     /// A row that goes enters nothing.
     Leaves,
-    /// There is no old value.
-    NoOldRow,
     /// The old value is another.
     WasNot(&'c Test),
     /// The guard does not hold; the innermost part that tells why.
@@ -84,7 +82,6 @@ impl Compiled {
     fn judge_was(&self, sight: Sight<'_>) -> Result<(), Why<'_>> {
         match &self.was {
             None => Ok(()),
-            Some(_) if sight.old.is_none() => Err(Why::NoOldRow),
             Some(was) if was.holds(sight) => Ok(()),
             Some(was) => Err(Why::WasNot(was)),
         }

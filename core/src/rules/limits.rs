@@ -19,6 +19,8 @@ pub struct Limits {
     pub path_segments: usize,
     /// Bytes of one compiled regular expression: 256 KiB. (Unicode classes are large: an e-mail pattern with `\w` takes about 100.)
     pub regex_bytes: usize,
+    /// Regular expressions of one rule: 16.
+    pub regexes: usize,
     /// Groups inside each other in one regular expression: 32.
     pub regex_depth: u32,
 }
@@ -33,6 +35,7 @@ impl Default for Limits {
             value_depth: 32,
             path_segments: 16,
             regex_bytes: 256 * 1024,
+            regexes: 16,
             regex_depth: 32,
         }
     }

@@ -36,8 +36,8 @@ impl Rules {
         self.added().next().is_some()
             || self.removed().next().is_some()
             || self.edited().next().is_some()
-            || !minus(&broken(&self.entries), &broken(self.base())).is_empty()
-            || !minus(&broken(self.base()), &broken(&self.entries)).is_empty()
+            || !minus(&self.entries, self.base()).is_empty()
+            || !minus(self.base(), &self.entries).is_empty()
     }
 
     /// What to store when a caller's rules meet those stored by now: the stored ones, less what the caller
@@ -52,15 +52,13 @@ impl Rules {
     pub fn merge(stored: &Rules, callers: &Rules) -> Rules {
         let base = by_id(callers.base());
         let own = by_id(&callers.entries);
-        let mut discarded = minus(&broken(callers.base()), &broken(&callers.entries));
+        let mut discarded = Counts::of(&minus(callers.base(), &callers.entries));
         let mut entries: Vec<Entry> = Vec::with_capacity(stored.entries.len());
         for entry in &stored.entries {
             match entry {
                 Entry::Rule(rule) => entries.extend(kept(rule, &base, &own).map(Entry::Rule)),
-                Entry::Broken(_) => match discarded.iter().position(|gone| *gone == entry) {
-                    Some(at) => drop(discarded.swap_remove(at)),
-                    None => entries.push(entry.clone()),
-                },
+                Entry::Broken(_) if discarded.take(entry) => {}
+                Entry::Broken(_) => entries.push(entry.clone()),
             }
         }
         entries.extend(additions(stored, callers).cloned());
@@ -103,31 +101,54 @@ fn kept(stored: &Arc<Rule>, base: &ById<'_>, own: &ById<'_>) -> Option<Arc<Rule>
 fn additions<'c>(stored: &Rules, callers: &'c Rules) -> impl Iterator<Item = &'c Entry> {
     let known = by_id(&stored.entries);
     let base = by_id(callers.base());
-    let mut new_broken = minus(&broken(&callers.entries), &broken(callers.base()));
-    new_broken.retain(|entry| !stored.entries.contains(entry));
+    let new_broken = Counts::of(&minus(&callers.entries, callers.base()));
+    let stored_broken = Counts::of(&broken(&stored.entries).collect::<Vec<_>>());
     callers.entries.iter().filter(move |entry| match entry {
         Entry::Rule(rule) => {
             let id = rule.id.as_str();
             !known.contains_key(id) && !base.contains_key(id)
         }
-        Entry::Broken(_) => new_broken.contains(entry),
+        Entry::Broken(_) => new_broken.has(entry) && !stored_broken.has(entry),
     })
 }
 
-fn broken(entries: &[Entry]) -> Vec<&Entry> {
-    let broken = entries.iter().filter(|entry| entry.rule().is_none());
-    broken.collect()
+fn broken(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
+    entries.iter().filter(|entry| entry.rule().is_none())
 }
 
-/// The entries of `left` that are not in `right`, each as often as it is there more.
-fn minus<'e>(left: &[&'e Entry], right: &[&Entry]) -> Vec<&'e Entry> {
-    let mut rest: Vec<&Entry> = right.to_vec();
-    let mut more = Vec::new();
-    for entry in left {
-        match rest.iter().position(|other| other == entry) {
-            Some(at) => drop(rest.swap_remove(at)),
-            None => more.push(*entry),
+/// The broken entries of `left` that are not in `right`, each as often as it is there more.
+fn minus<'e>(left: &'e [Entry], right: &[Entry]) -> Vec<&'e Entry> {
+    if broken(left).next().is_none() {
+        return Vec::new();
+    }
+    let mut rest = Counts::of(&broken(right).collect::<Vec<_>>());
+    broken(left).filter(|entry| !rest.take(entry)).collect()
+}
+
+/// Broken entries and how often each is there, by their text: a column may hold thousands.
+struct Counts(HashMap<String, usize>);
+
+impl Counts {
+    fn of(entries: &[&Entry]) -> Self {
+        let mut counts = HashMap::new();
+        for entry in entries {
+            *counts.entry(entry.text()).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        self.0.contains_key(&entry.text())
+    }
+
+    /// Takes one of these out, if there is one.
+    fn take(&mut self, entry: &Entry) -> bool {
+        match self.0.get_mut(&entry.text()) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
         }
     }
-    more
 }

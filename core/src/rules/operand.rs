@@ -10,7 +10,8 @@ use uuid::Uuid;
 ///
 /// In JSON a reference is an object of one key, `{"field": "credit_limit"}` or `{"old": "amount"}`; anything
 /// else is a literal. A literal object that looks like one of these is written `{"literal": …}`. The
-/// elements of a list (`in`, `not_in`, `between`) are read the same way.
+/// elements of a list (`in`, `not_in`, `between`) are read the same way; in the place of the whole list of `in` and
+/// `not_in`, a reference names a JSON field that holds one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Operand {
@@ -18,7 +19,7 @@ pub enum Operand {
     Literal(Json),
     /// The value of a field (or JSON path) of the new row.
     Field(String),
-    /// The value of a field (or JSON path) of the old row.
+    /// The value of a field (or JSON path) of the old row; null on insert.
     Old(String),
     /// A list of values, for `in`, `not_in` and `between`.
     List(Vec<Operand>),

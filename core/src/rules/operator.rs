@@ -27,9 +27,9 @@ pub enum Operator {
     Lte,
     /// Lies in `[low, high]`, both ends included.
     Between,
-    /// Equals one of a list.
+    /// Equals one of a list; the list may be a reference to a JSON array.
     In,
-    /// Is not null and equals none of a list.
+    /// Is not null and equals none of a list; a reference must find an array.
     NotIn,
     /// Text: has this substring. JSON: an array has this element, a string this substring, an object this key.
     Contains,

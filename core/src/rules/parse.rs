@@ -7,10 +7,14 @@ use super::document::{Edge, Rule, Was, ordered};
 use super::error::{RuleError, RuleErrorKind as Kind, RuleErrors, RuleName};
 use super::guard::{Condition, Guard, Subject};
 use super::operand::normalized;
-use super::{Operand, Operator, similar};
+use super::view::shortened;
+use super::{Operand, Operator};
+use crate::json::kind;
 use crate::model::Operation;
+use crate::names;
 
-const KEYS: [&str; 14] = [
+/// The keys of a rule.
+pub(crate) const RULE_KEYS: [&str; 14] = [
     "id",
     "field_name",
     "operator",
@@ -31,7 +35,7 @@ const KEYS: [&str; 14] = [
 const DEEPEST_GUARD: usize = 64;
 
 /// Reads a rule; `new_id` gives one to a document without.
-pub(super) fn rule(value: &Json, new_id: &dyn Fn() -> String) -> Result<Rule, RuleErrors> {
+pub(super) fn rule(value: &Json, new_id: &mut dyn FnMut() -> String) -> Result<Rule, RuleErrors> {
     let Json::Object(map) = value else {
         let kind = wrong("an object", value);
         return Err(RuleErrors(vec![error(RuleName::Index(0), "", kind)]));
@@ -40,26 +44,21 @@ pub(super) fn rule(value: &Json, new_id: &dyn Fn() -> String) -> Result<Rule, Ru
         Some(Json::String(id)) => RuleName::Id(id.clone()),
         _ => RuleName::Index(0),
     };
-    let mut reader = Reader {
-        problems: Vec::new(),
-    };
+    let mut reader = Reader::default();
     let rule = reader.rule(map, new_id);
-    match (rule, reader.problems) {
-        (Some(rule), problems) if problems.is_empty() => Ok(rule),
-        (_, problems) => {
-            let errors = problems.into_iter();
-            let errors = errors.map(|(path, kind)| error(name.clone(), &path, kind));
-            Err(RuleErrors(errors.collect()))
-        }
+    if reader.problems.is_empty() {
+        return Ok(rule);
     }
+    let errors = reader.problems.into_iter();
+    let errors = errors.map(|(path, kind)| error(name.clone(), &path, kind));
+    Err(RuleErrors(errors.collect()))
 }
 
-/// What of a document with problems can be read nevertheless, so that a check can look at the rest of it.
+/// What of a document with problems can be read nevertheless, so that a check can look at the rest of it. What
+/// cannot be read is empty, or asks for nothing.
 pub(super) fn sound_part(value: &Json) -> Option<Rule> {
-    let mut reader = Reader {
-        problems: Vec::new(),
-    };
-    reader.rule(value.as_object()?, &String::new)
+    let mut any_id = || "none".to_owned();
+    Some(Reader::default().rule(value.as_object()?, &mut any_id))
 }
 
 fn error(rule: RuleName, path: &str, kind: Kind) -> RuleError {
@@ -70,25 +69,15 @@ fn error(rule: RuleName, path: &str, kind: Kind) -> RuleError {
     }
 }
 
-/// What a JSON value is, in words.
-pub(super) fn kind_of(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a text",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
-    }
-}
-
 fn wrong(expected: &'static str, found: &Json) -> Kind {
     Kind::WrongType {
         expected,
-        found: kind_of(found).to_owned(),
+        found: kind(found).to_owned(),
     }
 }
 
+/// Reads on after a problem; what has one comes out empty, or asks for nothing.
+#[derive(Default)]
 struct Reader {
     problems: Vec<(String, Kind)>,
 }
@@ -96,35 +85,25 @@ struct Reader {
 type Object = Map<String, Json>;
 
 impl Reader {
-    fn rule(&mut self, map: &Object, new_id: &dyn Fn() -> String) -> Option<Rule> {
-        self.known_keys("", map, &KEYS);
-        let operator = self.operator("", map);
-        let value = self.value("", map, operator);
-        let field_name = self.text("", map, "field_name");
-        let event_class = self.text("", map, "event_class");
-        let id = self.id(map, new_id);
-        let event_data = self.data(map);
-        let persist = self.flag(map, "persist", false);
-        let was = map.get("was").and_then(|was| self.was(was));
-        let edge = self.edge(map);
-        let on = self.on(map);
-        let when = present(map, "when").and_then(|when| self.guard("when", when, 1));
-        Some(Rule {
+    fn rule(&mut self, map: &Object, new_id: &mut dyn FnMut() -> String) -> Rule {
+        self.known_keys("", map, &RULE_KEYS);
+        let (operator, value) = self.comparison("", map);
+        Rule {
+            field_name: self.text("", map, "field_name").unwrap_or_default(),
+            event_class: self.text("", map, "event_class").unwrap_or_default(),
+            id: self.id(map, new_id),
+            event_data: self.data(map),
+            persist: self.flag(map, "persist", false),
+            was: map.get("was").map(|was| self.was(was)),
+            edge: self.edge(map),
+            on: self.on(map),
+            when: present(map, "when").map(|when| self.guard("when", when, 1)),
             enabled: self.flag(map, "enabled", true),
             expires_at: self.instant(map),
             description: self.description(map),
-            id: id.unwrap_or_default(),
-            field_name: field_name?,
-            operator: operator?,
-            value: value?,
-            event_class: event_class?,
-            event_data,
-            persist,
-            was,
-            edge,
-            on,
-            when,
-        })
+            operator,
+            value,
+        }
     }
 
     fn problem(&mut self, path: impl Into<String>, kind: Kind) {
@@ -133,29 +112,31 @@ impl Reader {
 
     fn known_keys(&mut self, at: &str, map: &Object, known: &[&'static str]) {
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
-            let nearest = similar::nearest(key, known.iter().copied());
+            let nearest = names::nearest(key, known.iter().copied());
+            let key = shortened(key);
+            let path = join(at, &key);
             let kind = Kind::UnknownKey {
-                key: key.clone(),
+                key,
                 nearest: nearest.map(str::to_owned),
                 known: known.to_vec(),
             };
-            self.problem(join(at, key), kind);
+            self.problem(path, kind);
         }
     }
 
-    fn id(&mut self, map: &Object, new_id: &dyn Fn() -> String) -> Option<String> {
+    fn id(&mut self, map: &Object, new_id: &mut dyn FnMut() -> String) -> String {
         match present(map, "id") {
-            None => Some(new_id()),
+            None => new_id(),
             Some(Json::String(id)) => {
                 let length = id.chars().count();
                 if !(1..=200).contains(&length) {
                     self.problem("id", Kind::BadId { length });
                 }
-                Some(id.clone())
+                id.clone()
             }
             Some(other) => {
-                self.problem("id", wrong("a text", other));
-                None
+                self.problem("id", wrong("a string", other));
+                new_id()
             }
         }
     }
@@ -167,17 +148,17 @@ impl Reader {
                 join(at, key),
                 Kind::WrongType {
                     expected: "a name",
-                    found: "an empty text".to_owned(),
+                    found: "an empty string".to_owned(),
                 },
             ),
-            Some(other) => self.problem(join(at, key), wrong("a text", other)),
+            Some(other) => self.problem(join(at, key), wrong("a string", other)),
             None => self.problem(at, Kind::MissingKey { key }),
         }
         None
     }
 
     fn flag(&mut self, map: &Object, key: &str, default: bool) -> bool {
-        match map.get(key) {
+        match present(map, key) {
             None => default,
             Some(Json::Bool(flag)) => *flag,
             Some(other) => {
@@ -192,9 +173,9 @@ impl Reader {
         let operator = Operator::named(&name);
         if operator.is_none() {
             let names = Operator::ALL.iter().map(|op| op.name());
-            let nearest = similar::nearest(&name, names).map(str::to_owned);
+            let nearest = names::nearest(&name, names).map(str::to_owned);
             let kind = Kind::UnknownOperator {
-                operator: name,
+                operator: shortened(&name),
                 nearest,
             };
             self.problem(join(at, "operator"), kind);
@@ -202,21 +183,28 @@ impl Reader {
         operator
     }
 
-    /// The value beside the operator; `None` when it cannot be told for want of an operator.
-    fn value(&mut self, at: &str, map: &Object, operator: Option<Operator>) -> Option<Operand> {
-        let operator = operator?;
-        let value = map.get("value");
-        if operator.takes_value() {
-            let Some(value) = value else {
+    /// The operator and its value.
+    fn comparison(&mut self, at: &str, map: &Object) -> (Operator, Operand) {
+        // Has a meaning on every field, of one row as of two.
+        const NOTHING: (Operator, Operand) = (Operator::NotNull, Operand::Literal(Json::Null));
+        let Some(operator) = self.operator(at, map) else {
+            return NOTHING;
+        };
+        match map.get("value") {
+            Some(value) if operator.takes_value() => {
+                let value = normalized(operator, Operand::from_value(value.clone()));
+                return (operator, value);
+            }
+            None if operator.takes_value() => {
                 self.problem(at, Kind::MissingKey { key: "value" });
-                return None;
-            };
-            return Some(normalized(operator, Operand::from_value(value.clone())));
+                return NOTHING;
+            }
+            Some(value) if !value.is_null() => {
+                self.problem(join(at, "value"), Kind::NeedlessValue { operator });
+            }
+            _ => {}
         }
-        if value.is_some_and(|value| !value.is_null()) {
-            self.problem(join(at, "value"), Kind::NeedlessValue { operator });
-        }
-        Some(Operand::Literal(Json::Null))
+        (operator, Operand::Literal(Json::Null))
     }
 
     fn data(&mut self, map: &Object) -> Json {
@@ -226,24 +214,19 @@ impl Reader {
         }
     }
 
-    fn was(&mut self, value: &Json) -> Option<Was> {
-        let Json::Object(map) = value else {
-            return Some(Was::Equals(Operand::from_value(value.clone())));
-        };
-        if !map.contains_key("operator") {
-            return Some(Was::Equals(Operand::from_value(value.clone())));
+    fn was(&mut self, value: &Json) -> Was {
+        match value {
+            Json::Object(map) if map.contains_key("operator") => {
+                self.known_keys("was", map, &["operator", "value"]);
+                let (operator, value) = self.comparison("was", map);
+                Was::Matches { operator, value }
+            }
+            value => Was::Equals(Operand::from_value(value.clone())),
         }
-        self.known_keys("was", map, &["operator", "value"]);
-        let operator = self.operator("was", map);
-        let value = self.value("was", map, operator);
-        Some(Was::Matches {
-            operator: operator?,
-            value: value?,
-        })
     }
 
     fn edge(&mut self, map: &Object) -> Edge {
-        match map.get("edge") {
+        match present(map, "edge") {
             None => Edge::Change,
             Some(Json::String(edge)) if edge == "change" => Edge::Change,
             Some(Json::String(edge)) if edge == "enter" => Edge::Enter,
@@ -299,74 +282,82 @@ impl Reader {
         match present(map, "description")? {
             Json::String(text) => Some(text.clone()),
             other => {
-                self.problem("description", wrong("a text", other));
+                self.problem("description", wrong("a string", other));
                 None
             }
         }
     }
 
-    fn guard(&mut self, at: &str, value: &Json, depth: usize) -> Option<Guard> {
-        if depth > DEEPEST_GUARD {
-            let kind = Kind::Limit {
-                what: "guards inside each other",
-                found: depth,
-                limit: DEEPEST_GUARD,
-            };
-            self.problem(at, kind);
-            return None;
+    fn guard(&mut self, at: &str, value: &Json, depth: usize) -> Guard {
+        let limit = DEEPEST_GUARD;
+        if depth > limit {
+            let (what, found) = ("guards inside each other", depth);
+            self.problem(at, Kind::Limit { what, found, limit });
+            return NO_GUARD;
         }
         let Json::Object(map) = value else {
             self.problem(at, wrong("a guard (an object)", value));
-            return None;
+            return NO_GUARD;
         };
         if let Some(guards) = map.get("all") {
             self.known_keys(at, map, &["all"]);
-            self.guards(&join(at, "all"), guards, depth).map(Guard::All)
+            Guard::All(self.guards(&join(at, "all"), guards, depth))
         } else if let Some(guards) = map.get("any") {
             self.known_keys(at, map, &["any"]);
-            self.guards(&join(at, "any"), guards, depth).map(Guard::Any)
+            Guard::Any(self.guards(&join(at, "any"), guards, depth))
         } else if let Some(guard) = map.get("not") {
             self.known_keys(at, map, &["not"]);
-            let guard = self.guard(&join(at, "not"), guard, depth + 1)?;
-            Some(Guard::Not(Box::new(guard)))
+            Guard::Not(Box::new(self.guard(&join(at, "not"), guard, depth + 1)))
         } else {
-            self.condition(at, map).map(Guard::Is)
+            self.condition(at, map)
         }
     }
 
-    fn guards(&mut self, at: &str, value: &Json, depth: usize) -> Option<Vec<Guard>> {
+    fn guards(&mut self, at: &str, value: &Json, depth: usize) -> Vec<Guard> {
         let Json::Array(items) = value else {
             self.problem(at, wrong("an array of guards", value));
-            return None;
+            return Vec::new();
         };
         let guards = items.iter().enumerate();
         let read = guards.map(|(i, item)| self.guard(&format!("{at}[{i}]"), item, depth + 1));
-        read.collect::<Vec<_>>().into_iter().collect()
+        read.collect()
     }
 
-    fn condition(&mut self, at: &str, map: &Object) -> Option<Condition> {
-        self.known_keys(at, map, &["field_name", "operator", "value"]);
-        let subject = self.subject(at, map);
-        let operator = self.operator(at, map);
-        let value = self.value(at, map, operator);
-        Some(Condition {
-            subject: subject?,
-            operator: operator?,
-            value: value?,
+    fn condition(&mut self, at: &str, map: &Object) -> Guard {
+        const KEYS: [&str; 6] = ["all", "any", "not", "field_name", "operator", "value"];
+        if !map.keys().any(|key| KEYS.contains(&key.as_str())) {
+            // Nothing says which of the forms was meant.
+            self.known_keys(at, map, &KEYS);
+            if map.is_empty() {
+                let found = "an empty object".to_owned();
+                let expected = "a guard (`all`, `any`, `not`, or a field and its operator)";
+                self.problem(at, Kind::WrongType { expected, found });
+            }
+            return NO_GUARD;
+        }
+        self.known_keys(at, map, &KEYS[3..]);
+        let (operator, value) = self.comparison(at, map);
+        Guard::Is(Condition {
+            subject: self.subject(at, map),
+            operator,
+            value,
         })
     }
 
-    fn subject(&mut self, at: &str, map: &Object) -> Option<Subject> {
+    fn subject(&mut self, at: &str, map: &Object) -> Subject {
         match map.get("field_name") {
             Some(Json::Object(old)) => {
                 let at = join(at, "field_name");
                 self.known_keys(&at, old, &["old"]);
-                self.text(&at, old, "old").map(Subject::Old)
+                Subject::Old(self.text(&at, old, "old").unwrap_or_default())
             }
-            _ => self.text(at, map, "field_name").map(Subject::New),
+            _ => Subject::New(self.text(at, map, "field_name").unwrap_or_default()),
         }
     }
 }
+
+/// Stands for a guard that cannot be read.
+const NO_GUARD: Guard = Guard::All(Vec::new());
 
 /// A key's value, where null means the same as no key.
 fn present<'m>(map: &'m Object, key: &str) -> Option<&'m Json> {
@@ -382,8 +373,8 @@ fn join(at: &str, key: &str) -> String {
 
 fn other_name(expected: &'static str, found: &Json) -> Kind {
     let found = match found {
-        Json::String(text) => format!("`{}`", super::view::shortened(text)),
-        other => kind_of(other).to_owned(),
+        Json::String(text) => format!("`{}`", shortened(text)),
+        other => kind(other).to_owned(),
     };
     Kind::WrongType { expected, found }
 }

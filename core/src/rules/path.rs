@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use super::error::RuleErrorKind as Kind;
-use super::similar;
-use super::view::View;
+use super::view::{View, shortened};
 use crate::model::{FieldDef, ModelDef, Row};
+use crate::names;
 use crate::value::{FieldType, Value};
 
 /// A field of a model, and the way into its JSON.
@@ -128,9 +128,9 @@ fn segments(
 fn unknown(model: &ModelDef, field: &str) -> Kind {
     let names = model.fields().iter().map(|def| def.name.as_str());
     Kind::UnknownField {
-        field: field.to_owned(),
+        field: shortened(field),
         model: model.name().to_owned(),
-        nearest: similar::nearest(field, names.clone()).map(str::to_owned),
+        nearest: names::nearest(field, names.clone()).map(str::to_owned),
         known: names.map(str::to_owned).collect(),
     }
 }

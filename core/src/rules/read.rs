@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::error::RuleErrorKind as Kind;
-use super::similar;
 use super::view::{integer, shortened};
+use crate::names;
 use crate::value::{FieldType, Value};
 
 /// Digits before and behind the point that a decimal may span, zeros included.
@@ -130,7 +130,7 @@ fn one_of(literal: &Json, names: &[String]) -> String {
     let candidates = names.iter().map(String::as_str);
     match literal
         .as_str()
-        .and_then(|text| similar::nearest(text, candidates))
+        .and_then(|text| names::nearest(text, candidates))
     {
         Some(name) => format!("`{name}`? It is one of {names_text}"),
         None => format!("one of {names_text}"),

@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 use super::compare;
 use super::error::RuleErrorKind as Kind;
 use super::guard::Subject;
-use super::parse::kind_of;
 use super::path::Path;
 use super::view::View;
 use super::{Operand, Operator, read};
+use crate::json::{is_wide_number, kind};
 use crate::model::ModelDef;
 use crate::value::{FieldType, Value};
 
@@ -52,6 +52,8 @@ pub(super) type Problems = Vec<(String, Kind)>;
 pub(super) struct TestCompiler<'m, 'p> {
     pub(super) model: &'m ModelDef,
     pub(super) problems: &'p mut Problems,
+    /// How many regular expressions the rule has had so far.
+    pub(super) regexes: usize,
 }
 
 impl TestCompiler<'_, '_> {
@@ -147,8 +149,17 @@ impl TestCompiler<'_, '_> {
     }
 
     fn list(&mut self, at: &str, operand: &Operand, goal: &Goal<'_>) -> Option<Prepared> {
-        let Operand::List(items) = operand else {
-            return self.shape(at, goal, "a list of values, `[…]`");
+        let items = match operand {
+            Operand::List(items) => items,
+            Operand::Field(name) => {
+                let path = self.list_in_field(at, name, goal)?;
+                return Some(Prepared::One(Term::Field(path)));
+            }
+            Operand::Old(name) => {
+                let path = self.list_in_field(at, name, goal)?;
+                return Some(Prepared::One(Term::Old(path)));
+            }
+            Operand::Literal(_) => return self.shape(at, goal, LIST),
         };
         let (found, limit) = (items.len(), self.model.limits().list_length);
         if found > limit {
@@ -163,11 +174,27 @@ impl TestCompiler<'_, '_> {
         terms.map(Prepared::List)
     }
 
+    /// A reference in the place of a list: what it names must be able to hold one.
+    fn list_in_field(&mut self, at: &str, name: &str, goal: &Goal<'_>) -> Option<Path> {
+        let (path, def) = self.path(at, name)?;
+        match type_at(&path, &def) {
+            FieldType::Json => Some(path),
+            _ => self.shape(at, goal, LIST),
+        }
+    }
+
     fn pattern(&mut self, at: &str, operand: &Operand, goal: &Goal<'_>) -> Option<Prepared> {
         let Operand::Literal(Json::String(pattern)) = operand else {
             return self.shape(at, goal, "a regular expression as a literal text");
         };
         let limits = self.model.limits();
+        self.regexes += 1;
+        let (found, limit) = (self.regexes, limits.regexes);
+        if found > limit {
+            let what = "regular expressions in the rule";
+            self.problem(at.to_owned(), Kind::Limit { what, found, limit });
+            return None;
+        }
         let regex = RegexBuilder::new(pattern)
             .size_limit(limits.regex_bytes)
             .dfa_size_limit(limits.regex_bytes.max(64 * 1024))
@@ -250,6 +277,8 @@ impl TestCompiler<'_, '_> {
     }
 }
 
+const LIST: &str = "a list of values, `[…]`, or a JSON field that holds one";
+
 /// What an operand must fit.
 struct Goal<'a> {
     name: &'a str,
@@ -280,14 +309,14 @@ impl Goal<'_> {
                 "a number or text",
             ),
             Op::StartsWith | Op::EndsWith => (literal.is_string(), "text in quotes"),
-            Op::IncreasedBy | Op::DecreasedBy => (literal.is_number(), "a number, without quotes"),
+            Op::IncreasedBy | Op::DecreasedBy => (is_number(literal), "a number, without quotes"),
             _ => (true, ""),
         };
         if fits {
             return Ok(());
         }
         Err(Kind::Unreadable {
-            found: kind_of(literal).to_owned(),
+            found: kind(literal).to_owned(),
             ty: format!("what `{}` compares with", self.operator),
             expected: expected.to_owned(),
         })
@@ -307,6 +336,11 @@ impl Goal<'_> {
             (a, b) => a == b || a.is_number() && b.is_number(),
         }
     }
+}
+
+/// Also one whose digits were kept as text.
+fn is_number(literal: &Json) -> bool {
+    literal.is_number() || literal.as_str().is_some_and(is_wide_number)
 }
 
 fn type_at(path: &Path, field: &FieldType) -> FieldType {

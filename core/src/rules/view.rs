@@ -23,6 +23,8 @@ pub(super) enum View<'v> {
     Text(&'v str),
     /// A text inside JSON: beside a typed field it is read as that field's type.
     JsonText(&'v str),
+    /// A text inside JSON that is a number wider than JSON's parser keeps: beside a number it is one.
+    Wide(&'v str),
     Uuid(Uuid),
     DateTime(DateTime<FixedOffset>),
     LocalDateTime(NaiveDateTime),
@@ -58,6 +60,7 @@ impl<'v> View<'v> {
                 .map(Self::Int)
                 .or_else(|| number.as_f64().map(Self::Number))
                 .unwrap_or(Self::Null),
+            Json::String(text) if crate::json::is_wide_number(text) => Self::Wide(text),
             Json::String(text) => Self::JsonText(text),
             Json::Array(items) => Self::Array(items),
             Json::Object(map) => Self::Object(map),
@@ -71,7 +74,7 @@ impl<'v> View<'v> {
     /// The text of a text field or a JSON string.
     pub(super) fn text(self) -> Option<&'v str> {
         match self {
-            Self::Text(text) | Self::JsonText(text) => Some(text),
+            Self::Text(text) | Self::JsonText(text) | Self::Wide(text) => Some(text),
             _ => None,
         }
     }
@@ -92,7 +95,9 @@ impl fmt::Display for View<'_> {
             Self::Int(value) => write!(f, "{value}"),
             Self::Float(value) | Self::Number(value) => write!(f, "{value}"),
             Self::Decimal(value) => write!(f, "{value}"),
-            Self::Text(text) | Self::JsonText(text) => write!(f, "{:?}", shortened(text)),
+            Self::Text(text) | Self::JsonText(text) | Self::Wide(text) => {
+                write!(f, "{:?}", shortened(text))
+            }
             Self::Uuid(value) => write!(f, "{value}"),
             Self::DateTime(at) => f.write_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
             Self::LocalDateTime(at) => write!(f, "{}", at.format("%Y-%m-%dT%H:%M:%S%.f")),

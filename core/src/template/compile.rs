@@ -7,6 +7,7 @@ use super::expr::Expr;
 use super::limits;
 use super::path::Path;
 use super::scan::{self, Piece};
+use crate::json::kind;
 use crate::model::ModelDef;
 
 /// A compiled piece of event data.
@@ -70,17 +71,6 @@ fn expressions(data: &Json, depth: usize) -> usize {
         Json::Array(items) => items.iter().map(|i| expressions(i, depth + 1)).sum(),
         Json::Object(map) => map.values().map(|v| expressions(v, depth + 1)).sum(),
         _ => 0,
-    }
-}
-
-fn kind(data: &Json) -> &'static str {
-    match data {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a string",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
     }
 }
 

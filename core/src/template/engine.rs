@@ -186,6 +186,10 @@ fn failed(error: &Error) -> Kind {
         return Kind::OutOfFuel;
     }
     let detail = match error.detail() {
+        // The engine tells the operands, and these are the row's.
+        Some(detail) if detail.starts_with("unable to calculate") => {
+            "a calculation has no result (division by zero, or a number too large)".to_owned()
+        }
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };

@@ -34,6 +34,16 @@ pub enum TemplateErrorKind {
         limits::EXPRESSIONS
     )]
     TooManyExpressions,
+    /// An expression that is too long.
+    #[error(
+        "an expression of {found} names, operators and brackets, and at most {} are allowed; \
+         split it, or calculate before the save",
+        limits::TOKENS
+    )]
+    ExpressionTooLong {
+        /// How many it has.
+        found: usize,
+    },
     /// An expression in a key.
     #[error("an object's key is taken as it stands; put `{{{{ … }}}}` into the value instead")]
     KeyExpression,
@@ -45,6 +55,12 @@ pub enum TemplateErrorKind {
     /// Brackets that do not match.
     #[error("the brackets do not match; close each one that is open before `}}}}`")]
     Brackets,
+    /// Brackets too deep inside each other.
+    #[error(
+        "more than {} brackets inside each other; split the expression",
+        limits::BRACKETS
+    )]
+    BracketsTooDeep,
     /// `{{ }}`.
     #[error("an empty expression; name a field: `{{{{ id }}}}`")]
     EmptyExpression,

@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 use super::error::{RenderErrorKind, TemplateErrorKind as Kind};
 use super::refs::{Reference, Root, Step};
 use super::scan::Token;
-use super::{RenderContext, engine, exact, names, refs, values};
+use super::{RenderContext, engine, exact, limits, refs, values};
 use crate::model::ModelDef;
+use crate::names;
 use crate::value::Value;
 
 /// A compiled expression.
@@ -39,6 +40,10 @@ impl Expr {
         among: usize,
         model: &ModelDef,
     ) -> Result<Expr, Kind> {
+        if tokens.len() > limits::TOKENS {
+            let found = tokens.len();
+            return Err(Kind::ExpressionTooLong { found });
+        }
         check_names(tokens)?;
         let mut references = refs::references(tokens, model)?;
         if let [only] = references.as_slice()
@@ -233,7 +238,8 @@ const TESTS: [&str; 6] = [
 ];
 
 fn near(name: &str, candidates: &[&str]) -> String {
-    names::nearest(name, candidates).map_or_else(String::new, |n| format!("; did you mean `{n}`?"))
+    let nearest = names::nearest(name, candidates.iter().copied());
+    nearest.map_or_else(String::new, |n| format!("; did you mean `{n}`?"))
 }
 
 fn syntax(source: &str, error: &minijinja::Error) -> Kind {

@@ -4,6 +4,11 @@
 pub(super) const DEPTH: usize = 32;
 /// Expressions in one event's data.
 pub(super) const EXPRESSIONS: usize = 1_000;
+/// Names, numbers, operators and brackets in one expression. The engine's parser and compiler go one level deeper
+/// for each operator of a chain, and a stack that overflows would end the process.
+pub(super) const TOKENS: usize = 400;
+/// Brackets inside each other in one expression, for the same reason.
+pub(super) const BRACKETS: usize = 32;
 /// Bytes of one string that an expression computes or that is put together from pieces. A string
 /// that is one field as it stands may be as long as the field.
 pub(super) const TEXT: usize = 64 * 1024;

@@ -34,7 +34,6 @@ mod exact;
 mod expr;
 mod limits;
 mod misfit;
-mod names;
 mod path;
 mod refs;
 mod render;

@@ -1,28 +1,11 @@
 //! The names in an expression, and whether the model has them.
 
 use super::error::TemplateErrorKind as Kind;
-use super::names;
 use super::scan::Token;
 use crate::model::ModelDef;
+use crate::names;
+use crate::rules::RULE_KEYS;
 use crate::value::FieldType;
-
-/// The keys of a rule that expressions may read; one that the rule has not is null.
-pub(super) const RULE_KEYS: [&str; 14] = [
-    "id",
-    "field_name",
-    "operator",
-    "value",
-    "event_class",
-    "event_data",
-    "persist",
-    "was",
-    "edge",
-    "on",
-    "when",
-    "enabled",
-    "expires_at",
-    "description",
-];
 
 /// Functions that an expression may call.
 pub(super) const FUNCTIONS: [&str; 2] = ["range", "dict"];
@@ -277,7 +260,7 @@ fn field_names(model: &ModelDef) -> Vec<&str> {
 fn unknown(written: &str, name: &str, candidates: &[&str]) -> Kind {
     Kind::UnknownField {
         name: written.to_owned(),
-        remedy: names::remedy(name, candidates),
+        remedy: names::remedy(name, candidates.iter().copied()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! which names it mentions, which minijinja itself does not tell reliably.
 
 use super::error::TemplateErrorKind as Kind;
+use super::limits;
 
 /// A piece of a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,9 @@ fn track_brackets(open: &mut Vec<char>, c: char) -> Result<(), Kind> {
         '{' => open.push('}'),
         ')' | ']' | '}' if open.pop() != Some(c) => return Err(Kind::Brackets),
         _ => {}
+    }
+    if open.len() > limits::BRACKETS {
+        return Err(Kind::BracketsTooDeep);
     }
     Ok(())
 }
