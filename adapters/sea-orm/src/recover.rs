@@ -119,6 +119,9 @@ async fn recover_one<E: Follow>(
     let own = db.begin_with_options(immediate).await?;
     let outcome = in_transaction::<E>(&own, intent).await?;
     own.commit().await?;
+    if outcome == Outcome::Moved {
+        celerysalt::outbox::wake();
+    }
     Ok(outcome)
 }
 
