@@ -204,6 +204,24 @@ on_both! {
         }
     }
 
+    async fn what_a_stale_caller_remembers_counts_for_nothing(test: &TestDb) {
+        for path in PATHS {
+            let before = outbox(&test.db).await.len();
+            let stale = stored_order(&test.db, &format!("{path:?}"), vec![paid().persistent()]).await;
+            let mut dearer = stale.clone().into_active_model();
+            dearer.amount = Set("99.5".parse().unwrap());
+            path.update(&test.db, dearer).await.unwrap();
+            // Its other fields are not written, so the row's own count: in the event, and as old values.
+            path.update(&test.db, with_status(&stale, "paid")).await.unwrap();
+            let fired = outbox(&test.db).await.split_off(before);
+            let amount: rust_decimal::Decimal = fired[0].payload["amount"].as_str().unwrap().parse().unwrap();
+            assert_eq!(amount.to_string().trim_end_matches('0'), "99.5", "{path:?}");
+            // It remembers another status than the row has by now: nothing changes.
+            path.update(&test.db, with_status(&stale, "paid")).await.unwrap();
+            assert_eq!(outbox(&test.db).await.len(), before + 1, "{path:?}");
+        }
+    }
+
     async fn a_rule_attached_in_the_same_save_fires(test: &TestDb) {
         for path in PATHS {
             let before = outbox(&test.db).await.len();
