@@ -84,6 +84,24 @@ on_both! {
         }
     }
 
+    async fn a_delete_that_a_trigger_refuses_without_a_word_fires_nothing(test: &TestDb) {
+        let refuse: &[&str] = if support::is_postgres(&test.db) {
+            &["CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+              "CREATE TRIGGER stay BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION stay()"]
+        } else {
+            &["CREATE TRIGGER stay BEFORE DELETE ON orders BEGIN SELECT RAISE(IGNORE); END"]
+        };
+        for sql in refuse {
+            test.db.execute_unprepared(sql).await.unwrap();
+        }
+        for path in PATHS {
+            let order = stored_order(&test.db, &format!("{path:?}"), vec![deleted()]).await;
+            assert_eq!(path.delete(&test.db, order.clone()).await.unwrap(), 0, "{path:?}");
+            assert_eq!(outbox(&test.db).await.len(), 0, "{path:?}");
+            assert_eq!(reload(&test.db, order.id).await, order, "{path:?}");
+        }
+    }
+
     async fn a_rolled_back_save_fires_nothing(test: &TestDb) {
         for path in IN_TRANSACTION {
             let order = stored_order(&test.db, &format!("{path:?}"), vec![paid(), deleted()]).await;

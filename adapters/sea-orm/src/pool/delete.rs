@@ -62,7 +62,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
         let Some((old, seen)) = mover::settled::<E, C>(db, old, seen, moment).await? else {
             continue;
         };
-        if let Some(standing) = Note::of(E::rules(&old)).claim {
+        if let Some(standing) = Note::of(E::rules(&old))?.claim {
             return Ok(Some(standing));
         }
         let plan = plan::delete::<E>(&old, moment)?;

@@ -96,7 +96,7 @@ fn with_save(rules: &CoreRules, save: Save) -> Result<CoreRules, DbErr> {
     let mut rules = rules.clone();
     let note = Note {
         save: Some(save),
-        claim: Note::of(&rules).claim,
+        claim: Note::of(&rules)?.claim,
     };
     note.put(&mut rules)?;
     Ok(rules)

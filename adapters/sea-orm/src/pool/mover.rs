@@ -20,7 +20,7 @@ pub(super) async fn settled<E: Follow, C: ConnectionTrait>(
     seen: String,
     moment: &Moment,
 ) -> Result<Option<(E::Model, String)>, DbErr> {
-    let note = Note::of(E::rules(&old));
+    let note = Note::of(E::rules(&old))?;
     let key = Key::<E>::of_model(&old);
     if let Some(save) = note.save {
         match &save.left {
@@ -96,7 +96,7 @@ async fn drop_note<E: Follow, C: ConnectionTrait>(
             return tables::delete_intents(db, &[intent]).await;
         };
         let mut rules: CoreRules = (**E::rules(&old)).clone();
-        let mut note = Note::of(&rules);
+        let mut note = Note::of(&rules)?;
         if !note.take_out(intent) {
             return tables::delete_intents(db, &[intent]).await;
         }
