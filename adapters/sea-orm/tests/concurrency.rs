@@ -7,7 +7,7 @@ use celerysalt::rules::Rule;
 use sea_orm::{DatabaseConnection, IntoActiveModel};
 use support::models::{deleted, paid};
 use support::paths::{only_status, reload, stored_order};
-use support::{PATHS, Path, TestDb, count, order, outbox};
+use support::{PATHS, Path, count, order, outbox};
 use tokio::task::JoinSet;
 
 const SAVERS: usize = 16;

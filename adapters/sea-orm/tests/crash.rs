@@ -14,7 +14,7 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, EntityTrait
 use support::failing::Failing;
 use support::models::{created, deleted, paid};
 use support::paths::{new_order, only_status, reload, stored_order, with_status};
-use support::{TestDb, count, order, outbox, stored_rules};
+use support::{count, order, outbox, stored_rules};
 
 /// More statements than any save sends.
 const STEPS: usize = 20;
