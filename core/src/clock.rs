@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use uuid::{Timestamp, Uuid};
 
@@ -57,6 +57,31 @@ pub fn new_id(clock: &dyn Clock) -> Uuid {
         USABLE_BITS,
     ))
 }
+
+/// An instant so much later. A time that nobody lives to see (`Duration::MAX` for "never") gives the end of year
+/// 9999, the last instant that every database and broker can write.
+pub(crate) fn later(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(by)
+        .ok()
+        .and_then(|by| at.checked_add_signed(by))
+        .map_or(LAST, |later| later.min(LAST))
+}
+
+/// An instant so much earlier, not before 1970.
+pub(crate) fn earlier(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(by)
+        .ok()
+        .and_then(|by| at.checked_sub_signed(by))
+        .map_or(DateTime::UNIX_EPOCH, |earlier| {
+            earlier.max(DateTime::UNIX_EPOCH)
+        })
+}
+
+/// The end of year 9999.
+const LAST: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_799, 0) {
+    Some(instant) => instant,
+    None => DateTime::<Utc>::MAX_UTC,
+};
 
 static INSTALLED: std::sync::RwLock<Option<SharedClock>> = std::sync::RwLock::new(None);
 

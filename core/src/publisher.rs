@@ -4,14 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::broker::{PublishError, SharedBroker};
 use crate::catalog::EventSchemas;
 use crate::chain::{Chain, MAX_DEPTH};
-use crate::clock::{SharedClock, SystemClock, new_id};
+use crate::clock::{self, SharedClock, SystemClock, new_id};
 use crate::event::{Envelope, Event, Meta};
 use crate::outbox::{OutboxError, SharedOutbox};
 use crate::rpc::Mismatch;
@@ -216,7 +216,7 @@ impl Publisher {
         let now = self.clock.now();
         let chain = chain(topic, options)?;
         let trace = TraceContext::current();
-        let countdown = options.countdown.and_then(|c| TimeDelta::from_std(c).ok());
+        let countdown = options.countdown.map(|wait| clock::later(now, wait));
         Ok(Envelope {
             id: new_id(&*self.clock),
             topic: topic.to_owned(),
@@ -228,7 +228,7 @@ impl Publisher {
                 traceparent: trace.traceparent,
                 tracestate: trace.tracestate,
                 priority: options.priority,
-                eta: options.eta.or(countdown.map(|countdown| now + countdown)),
+                eta: options.eta.or(countdown),
                 expires: options.expires,
                 created_at: Some(now),
                 ..Meta::default()

@@ -58,6 +58,21 @@ async fn an_envelope_has_all_that_was_asked_for() {
     assert!(!meta.is_rpc);
 }
 
+#[tokio::test]
+async fn a_countdown_longer_than_time_goes_is_no_haste() {
+    let clock = TestClock::new();
+    let (_, publisher) = memory(&clock).await;
+    for countdown in [Duration::MAX, Duration::from_secs(10_u64.pow(13))] {
+        let options = PublishOptions {
+            countdown: Some(countdown),
+            ..PublishOptions::default()
+        };
+        let envelope = publisher.envelope(&paid(7), &options).unwrap();
+        let eta = envelope.meta.eta.unwrap();
+        assert!(eta > clock.now() + TimeDelta::days(365_000), "{eta}");
+    }
+}
+
 #[test]
 fn ids_are_of_the_clock_and_sort_as_they_were_made() {
     let clock = TestClock::new();

@@ -12,7 +12,7 @@ use celerysalt::clock::Clock;
 use celerysalt::outbox::conformance::event;
 use celerysalt::outbox::{
     Destination, Grouping, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, QUARANTINE_AFTER,
-    Settlement, wake,
+    Relay, Settlement, wake,
 };
 use relay_bench::flaky::Flaky;
 use relay_bench::picky::{Picky, to};
@@ -236,6 +236,29 @@ async fn wakes_by_signal_and_by_time() {
     bench
         .until(Duration::ZERO, async || bench.status().await.delivered == 2)
         .await;
+    stop.send(()).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_kept_for_ever_is_never_purged() {
+    let bench = Bench::with(&["a"]).await;
+    let relay = Relay::builder(
+        Arc::new(bench.outbox.clone()),
+        Arc::new(to(Picky::refusing(&[]))),
+    )
+    .clock(Arc::new(bench.clock.clone()))
+    .lease(Duration::MAX)
+    .unroutable_retention(Duration::MAX)
+    .retention(Duration::MAX)
+    .build();
+    let (stop, running) = start(relay);
+    bench
+        .until(Duration::ZERO, async || bench.status().await.delivered == 1)
+        .await;
+    bench.clock.advance(Duration::from_secs(365 * 24 * 3600));
+    settle_down().await;
+    assert_eq!(bench.status().await.delivered, 1);
     stop.send(()).unwrap();
     running.await.unwrap();
 }

@@ -473,6 +473,66 @@ async fn a_broker_that_is_not_there_is_tried_again() {
     assert_eq!(log.take(), ["h 7"]);
 }
 
+/// A broker whose consumers are lost as soon as they are made.
+struct Fickle {
+    broker: MemoryBroker,
+    consumers: AtomicUsize,
+}
+
+struct Lost;
+
+#[async_trait::async_trait]
+impl Consumer for Lost {
+    async fn next(&mut self) -> Option<celerysalt::broker::Delivery> {
+        None
+    }
+}
+
+#[async_trait::async_trait]
+impl Broker for Fickle {
+    async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>> {
+        self.broker.publish(batch).await
+    }
+
+    async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
+        self.broker.declare(queue).await
+    }
+
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: usize,
+    ) -> Result<Box<dyn Consumer>, BrokerError> {
+        match self.consumers.fetch_add(1, Ordering::SeqCst) {
+            0..3 => Ok(Box::new(Lost)),
+            _ => self.broker.consume(queue, prefetch).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_lost_again_and_again_is_made_anew_with_pauses() {
+    let bench = Bench::new().await;
+    let log = Log::default();
+    bench.publish(7..8).await;
+    let fickle = Fickle {
+        broker: bench.broker.clone(),
+        consumers: AtomicUsize::new(0),
+    };
+    let builder = Worker::builder(Arc::new(fickle), "svc")
+        .clock(Arc::new(bench.clock.clone()))
+        .handlers([log.handler("h")]);
+    let worker = start(builder);
+    for _ in 0..3 {
+        bench.clock.until_sleepers(1).await;
+        assert_eq!(bench.clock.advance_to_next(), Some(Duration::from_secs(1)));
+        tokio::task::yield_now().await;
+    }
+    until(|| bench.stats() == QueueStats::default()).await;
+    worker.stop().await;
+    assert_eq!(log.take(), ["h 7"]);
+}
+
 #[tokio::test]
 async fn dropping_a_handler_in_the_middle_runs_no_more_of_it() {
     let bench = Bench::new().await;

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use celerysalt::clock::SharedClock;
 use celerysalt::event::{Envelope, Meta};
@@ -15,11 +16,21 @@ use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::boundary::kill_self;
 use crate::outcome::outbox;
 
 /// Delivers all that is due to a handler that appends `aggregate number id` to a file.
 pub async fn drain_into(db: &DatabaseConnection, journal: PathBuf, clock: SharedClock) {
+    drain_and_die(db, journal, clock, u64::MAX).await;
+}
+
+/// Like [`drain_into`], but the process SIGKILLs itself in the handler of event number `n` (from 1).
+pub async fn drain_and_die(db: &DatabaseConnection, journal: PathBuf, clock: SharedClock, n: u64) {
+    let handled = AtomicU64::new(0);
     let write_down = handler_fn(move |cx| {
+        if handled.fetch_add(1, Ordering::SeqCst) + 1 == n {
+            kill_self();
+        }
         let line = line(&cx.envelope);
         let mut file = OpenOptions::new()
             .append(true)

@@ -1,5 +1,5 @@
-//! A relay that is SIGKILLed at any statement boundary has, after a restart, delivered every event at least
-//! once, under one id, in the order of each aggregate.
+//! A relay that is SIGKILLed at any statement boundary, or in any handler, has, after a restart, delivered every
+//! event at least once, under one id, in the order of each aggregate.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use celerysalt_tests::databases::{self, TestDatabase};
@@ -13,15 +13,25 @@ const MOST_STATEMENTS: u64 = 120;
 
 #[tokio::test]
 async fn killed_at_every_statement_sqlite() {
-    killed_at_every_statement(TestDatabase::sqlite().await).await;
+    killed_at_every("relay", "statement", TestDatabase::sqlite().await).await;
 }
 
 #[tokio::test]
 async fn killed_at_every_statement_postgres() {
-    killed_at_every_statement(TestDatabase::postgres().await).await;
+    killed_at_every("relay", "statement", TestDatabase::postgres().await).await;
 }
 
-async fn killed_at_every_statement(database: TestDatabase) {
+#[tokio::test]
+async fn killed_in_every_handler_sqlite() {
+    killed_at_every("handle", "handler", TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn killed_in_every_handler_postgres() {
+    killed_at_every("handle", "handler", TestDatabase::postgres().await).await;
+}
+
+async fn killed_at_every(task: &str, what: &str, database: TestDatabase) {
     let db = database.connect().await;
     let store = outbox(&db);
     let folder = TempDir::new().unwrap();
@@ -33,18 +43,18 @@ async fn killed_at_every_statement(database: TestDatabase) {
         let url = database.child_url();
         let killed = child::run(
             env!("CARGO_BIN_EXE_crash-child"),
-            &["relay", &url, &path, &boundary],
+            &[task, &url, &path, &boundary],
         )
         .await;
         databases::until_child_is_gone(&db).await;
 
         relaying::drain_into(&db, journal.clone(), later()).await;
-        relaying::assert_delivered(&events, &journal, &format!("killed after statement {n}"));
+        relaying::assert_delivered(&events, &journal, &format!("killed at {what} {n}"));
         let status = store.status().await.unwrap();
         assert_eq!(
             (status.pending, status.dead),
             (0, 0),
-            "killed after statement {n}"
+            "killed at {what} {n}"
         );
         if !killed {
             println!("killed at {} boundaries", n - 1);

@@ -38,6 +38,16 @@ pub enum FollowError {
         /// How often the save was tried.
         attempts: u32,
     },
+    /// The row carries a note, with events that wait for the outbox, that this version cannot read. Nothing was
+    /// written.
+    #[error(
+        "the row's rules column carries a `celerysalt` note that this version cannot read ({reason:?} error), and \
+         it may hold events: let the version that wrote it save the row or run `recover`, or take the note out by hand"
+    )]
+    Note {
+        /// What kind of misfit it is.
+        reason: serde_json::error::Category,
+    },
     /// The database is of a kind that is not supported yet.
     #[error("saves on {backend} are not followed yet; PostgreSQL and SQLite are")]
     Backend {

@@ -16,7 +16,7 @@ use crate::hooks;
 use crate::passing::Passing;
 use crate::plan::Moment;
 use crate::row::{self, Lock};
-use crate::transaction;
+use crate::transaction::{self, Fired};
 
 /// Saves of an active model in a transaction of their own: what fires is committed with the row, or neither is.
 ///
@@ -76,9 +76,9 @@ where
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let (own, _) = begin(db).await?;
+        let (own, lock) = begin(db).await?;
         let saved = insert::<A::Entity, _>(&own, self).await;
-        end(own, saved).await
+        end(own, lock, saved).await
     }
 
     async fn update_and_follow<C>(
@@ -90,7 +90,7 @@ where
     {
         let (own, lock) = begin(db).await?;
         let saved = update::<A::Entity, _>(&own, self, lock).await;
-        end(own, saved).await
+        end(own, lock, saved).await
     }
 
     async fn save_and_follow<C>(self, db: &C) -> Result<Self, DbErr>
@@ -111,7 +111,7 @@ where
     {
         let (own, lock) = begin(db).await?;
         let deleted = delete::<A::Entity, _>(&own, self, lock).await;
-        end(own, deleted).await
+        end(own, lock, deleted).await
     }
 }
 
@@ -163,9 +163,20 @@ async fn begin<C: ConnectionTrait + TransactionTrait>(
     Ok((db.begin().await?, Lock::Take))
 }
 
-async fn end<T: TransactionSession, R>(own: T, result: Result<R, DbErr>) -> Result<R, DbErr> {
+/// Ends the own transaction. SQLite tells no relay that there is something new, so that is done here.
+async fn end<T: TransactionSession, R>(
+    own: T,
+    lock: Lock,
+    result: Result<(R, Fired), DbErr>,
+) -> Result<R, DbErr> {
     match result {
-        Ok(saved) => own.commit().await.map(|()| saved),
+        Ok((saved, fired)) => {
+            own.commit().await?;
+            if fired && lock == Lock::Held {
+                celerysalt::outbox::wake();
+            }
+            Ok(saved)
+        }
         Err(error) => {
             if let Err(rollback) = own.rollback().await {
                 tracing::warn!(error = %rollback, "rolling back a failed save failed too");
@@ -178,39 +189,40 @@ async fn end<T: TransactionSession, R>(own: T, result: Result<R, DbErr>) -> Resu
 async fn insert<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
-) -> Result<E::Model, DbErr> {
+) -> Result<(E::Model, Fired), DbErr> {
     let model = before::<E, C>(db, model, true).await?;
     let model = E::insert(model).exec_with_returning(db).await?;
-    let model = transaction::after_insert::<E, C>(db, model).await?;
-    after::<E, C>(db, model, true).await
+    let (model, fired) = transaction::after_insert::<E, C>(db, model).await?;
+    Ok((after::<E, C>(db, model, true).await?, fired))
 }
 
 async fn update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
     lock: Lock,
-) -> Result<E::Model, DbErr> {
+) -> Result<(E::Model, Fired), DbErr> {
     let mut model = before::<E, C>(db, model, false).await?;
     let moment = Moment::current();
     let mut plan = transaction::plan_update::<E, C>(db, &mut model, &moment, lock).await?;
     transaction::write_rules::<E>(&mut model, &mut plan);
     let model = E::update(model).exec(db).await?;
     transaction::keep(db, &plan, &moment).await?;
-    after::<E, C>(db, model, false).await
+    let model = after::<E, C>(db, model, false).await?;
+    Ok((model, !plan.events.is_empty()))
 }
 
 async fn delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut model: E::ActiveModel,
     lock: Lock,
-) -> Result<DeleteResult, DbErr> {
+) -> Result<(DeleteResult, Fired), DbErr> {
     hooks::pass::<E>(&mut model, Passing::Followed);
     let mut model = E::ActiveModel::before_delete(model, db).await?;
     hooks::take_passing::<E>(&mut model);
-    let deleted = transaction::delete::<E, C>(db, model.clone(), lock).await?;
+    let (deleted, fired) = transaction::delete::<E, C>(db, model.clone(), lock).await?;
     hooks::pass::<E>(&mut model, Passing::Followed);
     E::ActiveModel::after_delete(model, db).await?;
-    Ok(deleted)
+    Ok((deleted, fired))
 }
 
 /// Runs the model's own hook; this crate's part of it does nothing.

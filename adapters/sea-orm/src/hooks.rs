@@ -64,7 +64,8 @@ where
         return Ok(model);
     }
     if is_transaction::<C>() {
-        transaction::after_insert::<Entity<A>, C>(db, model).await
+        let inserted = transaction::after_insert::<Entity<A>, C>(db, model).await;
+        inserted.map(|(model, _)| model)
     } else {
         pool::after_insert::<Entity<A>, C>(db, model).await
     }

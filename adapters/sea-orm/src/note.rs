@@ -8,6 +8,8 @@ use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::error::FollowError;
+
 /// After this time the saver that announced something and shows nothing of it is gone for good.
 const STALE: TimeDelta = TimeDelta::minutes(10);
 
@@ -54,14 +56,16 @@ pub(crate) struct Claim {
 }
 
 impl Note {
-    /// The note in a row's rules; empty when there is none.
-    pub(crate) fn of(rules: &Rules) -> Self {
+    /// The note in a row's rules; empty when there is none. One that cannot be read is an error: it may hold
+    /// events, which a save that went on would lose.
+    pub(crate) fn of(rules: &Rules) -> Result<Self, DbErr> {
         let Some(note) = rules.note() else {
-            return Self::default();
+            return Ok(Self::default());
         };
-        serde_json::from_value(note.clone()).unwrap_or_else(|error| {
-            tracing::error!(%error, "a rules column carries a `celerysalt` note that cannot be read; it is dropped");
-            Self::default()
+        serde_json::from_value(note.clone()).map_err(|error| {
+            // serde's own messages may quote the data of an event.
+            let reason = error.classify();
+            FollowError::Note { reason }.into()
         })
     }
 
@@ -131,15 +135,19 @@ mod tests {
             rules.to_json(),
             r#"[{"celerysalt":{"save":{"id":"00000000-0000-0000-0000-000000000000","inserted":{}}}}]"#
         );
-        assert_eq!(Note::of(&rules), note);
+        assert_eq!(Note::of(&rules), Ok(note));
         Note::default().put(&mut rules).unwrap();
         assert_eq!(rules.to_json(), "[]");
     }
 
     #[test]
-    fn a_note_that_cannot_be_read_is_none() {
-        let rules = Rules::loaded(r#"[{"celerysalt": {"frobs": 1}}]"#);
-        assert_eq!(Note::of(&rules), Note::default());
+    fn a_note_that_cannot_be_read_is_an_error_that_tells_no_data() {
+        let rules = Rules::loaded(r#"[{"celerysalt": {"save": "secret"}}]"#);
+        let refused = Note::of(&rules).unwrap_err().to_string();
+        assert!(
+            refused.contains("note") && !refused.contains("secret"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub(crate) fn insert<E: Follow>(model: &E::Model, moment: &Moment) -> Result<Pla
     let mut rules = stored.clone();
     rules.set_note(None);
     let mut plan = Plan {
-        intents: Note::of(stored)
+        intents: Note::of(stored)?
             .save
             .map(|save| save.id)
             .into_iter()
@@ -150,7 +150,7 @@ pub(crate) fn delete<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan,
     let mut rules = stored.clone();
     let key = Key::<E>::of_model(old).aggregate();
     let row = E::followed().row(old);
-    let claim = Note::of(stored)
+    let claim = Note::of(stored)?
         .claim
         .filter(|claim| claim.stands(moment.now));
     settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
@@ -178,7 +178,7 @@ pub(crate) fn settle<E: Follow>(
     moment: &Moment,
     plan: &mut Plan,
 ) -> Result<(), DbErr> {
-    let mut note = Note::of(rules);
+    let mut note = Note::of(rules)?;
     if let Some(save) = note.save.take() {
         settle_save::<E>(save, rules, row, key, moment, plan);
     }

@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 use celerysalt::rules::Rules as CoreRules;
+use uuid::Uuid;
 
 use crate::entity::Follow;
 use crate::key::Key;
@@ -47,25 +48,29 @@ pub async fn recover(db: &DatabaseConnection) -> Result<Recovered, DbErr> {
     let mut after = None;
     loop {
         let intents = tables::intents(db, after, BATCH).await?;
-        let Some(last) = intents.last() else {
+        let Some((last, _)) = intents.last() else {
             return Ok(found);
         };
-        after = Some(last.id);
-        for intent in &intents {
-            found.count(look_after(db, intent).await, intent);
+        after = Some(*last);
+        for (id, intent) in intents {
+            let outcome = match intent {
+                Ok(intent) => look_after(db, &intent).await,
+                Err(error) => Err(error),
+            };
+            found.count(outcome, id);
         }
     }
 }
 
 impl Recovered {
-    fn count(&mut self, outcome: Result<Outcome, DbErr>, intent: &Intent) {
+    fn count(&mut self, outcome: Result<Outcome, DbErr>, intent: Uuid) {
         match outcome {
             Ok(Outcome::Moved) => self.moved += 1,
             Ok(Outcome::Dropped) => self.dropped += 1,
             Ok(Outcome::Left) => self.left += 1,
             Err(error) => {
                 self.failed += 1;
-                tracing::error!(model = %intent.model, intent = %intent.id, %error, "a save was not recovered");
+                tracing::error!(%intent, %error, "a save was not recovered");
             }
         }
     }
@@ -119,6 +124,9 @@ async fn recover_one<E: Follow>(
     let own = db.begin_with_options(immediate).await?;
     let outcome = in_transaction::<E>(&own, intent).await?;
     own.commit().await?;
+    if outcome == Outcome::Moved {
+        celerysalt::outbox::wake();
+    }
     Ok(outcome)
 }
 
@@ -136,7 +144,7 @@ async fn in_transaction<E: Follow>(
     match found {
         // A claim to delete: its delete may wait for a lock.
         Some(_) if intent.operation == "delete" && !is_stale => Ok(Outcome::Left),
-        Some(old) if carries(&intent, E::rules(&old)) => {
+        Some(old) if carries(&intent, E::rules(&old))? => {
             settle::<E>(db, old, &intent, &moment).await
         }
         None if intent.events.is_some() => gone(db, &intent, &moment).await,
@@ -148,8 +156,8 @@ async fn in_transaction<E: Follow>(
     }
 }
 
-fn carries(intent: &Intent, rules: &CoreRules) -> bool {
-    Note::of(rules).take_out(intent.id)
+fn carries(intent: &Intent, rules: &CoreRules) -> Result<bool, DbErr> {
+    Ok(Note::of(rules)?.take_out(intent.id))
 }
 
 /// The row of an intent, locked: by its key, or by the note when the database made the key.

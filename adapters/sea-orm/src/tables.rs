@@ -121,12 +121,15 @@ pub(crate) fn intent_stands(backend: DbBackend, intent: Uuid) -> Expr {
     Expr::exists(select)
 }
 
+/// An intent's id, and the intent if it can be read: one that cannot must not keep the others from being read.
+pub(crate) type Found = (Uuid, Result<Intent, DbErr>);
+
 /// Up to `limit` intents after a position, in order of their ids, which is the order of their making.
 pub(crate) async fn intents<C: ConnectionTrait>(
     db: &C,
     after: Option<Uuid>,
     limit: u64,
-) -> Result<Vec<Intent>, DbErr> {
+) -> Result<Vec<Found>, DbErr> {
     let backend = db.get_database_backend();
     let mut all = Cond::all();
     if let Some(after) = after {
@@ -141,14 +144,15 @@ pub(crate) async fn intent<C: ConnectionTrait>(
     which: Uuid,
 ) -> Result<Option<Intent>, DbErr> {
     let this = Cond::all().add(Expr::col("id").eq(id(db.get_database_backend(), which)));
-    Ok(select_intents(db, this, 1).await?.pop())
+    let found = select_intents(db, this, 1).await?.pop();
+    found.map(|(_, intent)| intent).transpose()
 }
 
 async fn select_intents<C: ConnectionTrait>(
     db: &C,
     which: Cond,
     limit: u64,
-) -> Result<Vec<Intent>, DbErr> {
+) -> Result<Vec<Found>, DbErr> {
     let mut select = Query::select();
     select
         .columns([
@@ -165,19 +169,27 @@ async fn select_intents<C: ConnectionTrait>(
         .limit(limit);
     let backend = db.get_database_backend();
     let rows = db.query_all(&select).await?;
-    rows.iter().map(|row| read_intent(backend, row)).collect()
+    let read = |row: &QueryResult| {
+        let id = read_id(backend, row)?;
+        Ok((id, read_intent(backend, id, row)))
+    };
+    rows.iter().map(read).collect()
 }
 
-fn read_intent(backend: DbBackend, row: &QueryResult) -> Result<Intent, DbErr> {
-    let (id, created_at) = if backend == DbBackend::Sqlite {
+fn read_id(backend: DbBackend, row: &QueryResult) -> Result<Uuid, DbErr> {
+    if backend == DbBackend::Sqlite {
         let id: String = row.try_get("", "id")?;
+        return id.parse().map_err(|_| unreadable("id"));
+    }
+    row.try_get("", "id")
+}
+
+fn read_intent(backend: DbBackend, id: Uuid, row: &QueryResult) -> Result<Intent, DbErr> {
+    let created_at = if backend == DbBackend::Sqlite {
         let at: String = row.try_get("", "created_at")?;
-        (
-            id.parse().map_err(|_| unreadable("id"))?,
-            at.parse().map_err(|_| unreadable("created_at"))?,
-        )
+        at.parse().map_err(|_| unreadable("created_at"))?
     } else {
-        (row.try_get("", "id")?, row.try_get("", "created_at")?)
+        row.try_get("", "created_at")?
     };
     let events: Option<serde_json::Value> = row.try_get("", "events")?;
     let operation: String = row.try_get("", "operation")?;
@@ -200,7 +212,8 @@ fn read_intent(backend: DbBackend, row: &QueryResult) -> Result<Intent, DbErr> {
 
 fn unreadable(column: &str) -> DbErr {
     DbErr::Custom(format!(
-        "{PENDING}: column `{column}` cannot be read; was the row written by hand?"
+        "{PENDING}: column `{column}` cannot be read; was the row written by hand, or by a newer version? \
+         Mend or delete it, or run `recover` in the version that wrote it"
     ))
 }
 

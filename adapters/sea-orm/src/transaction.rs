@@ -10,6 +10,9 @@ use crate::plan::{self, Moment, Plan};
 use crate::row::{self, Lock};
 use crate::tables;
 
+/// Whether events were kept.
+pub(crate) type Fired = bool;
+
 /// Plans an update; an empty plan when the row is not there, which is SeaORM's to report.
 pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
     db: &C,
@@ -78,18 +81,19 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
 pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut model: E::Model,
-) -> Result<E::Model, DbErr> {
+) -> Result<(E::Model, Fired), DbErr> {
     let moment = Moment::current();
     let plan = plan::insert::<E>(&model, &moment)?;
     if plan.is_empty() {
-        return Ok(model);
+        return Ok((model, false));
     }
     keep(db, &plan, &moment).await?;
+    let fired = !plan.events.is_empty();
     if let Some(rules) = plan.rules {
         write_spent::<E, C>(db, &model, &rules).await?;
         *E::rules_mut(&mut model) = rules.rebased().into();
     }
-    Ok(model)
+    Ok((model, fired))
 }
 
 async fn write_spent<E: Follow, C: ConnectionTrait>(
@@ -132,12 +136,13 @@ pub(crate) async fn delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
     lock: Lock,
-) -> Result<DeleteResult, DbErr> {
+) -> Result<(DeleteResult, Fired), DbErr> {
     let moment = Moment::current();
     let plan = plan_delete::<E, C>(db, &model, &moment, lock).await?;
     let deleted = E::delete(model).exec(db).await?;
-    if deleted.rows_affected > 0 {
+    let gone = deleted.rows_affected > 0;
+    if gone {
         keep(db, &plan, &moment).await?;
     }
-    Ok(deleted)
+    Ok((deleted, gone && !plan.events.is_empty()))
 }

@@ -10,7 +10,7 @@ use celerysalt::clock;
 use celerysalt::testing::TestClock;
 use celerysalt_sea_orm::{Recovered, recover};
 use chrono::{TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, ModelTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ModelTrait};
 use support::failing::Failing;
 use support::models::{created, deleted, paid};
 use support::paths::{new_order, only_status, reload, stored_order, with_status};
@@ -193,6 +193,36 @@ on_both! {
         assert_eq!(fired, expected);
         recover_now_and_later(&test.db).await;
         assert_eq!(count(&test.db, "celerysalt_pending").await, 0);
+    }
+
+    async fn what_cannot_be_read_is_kept_and_stops_nothing_else(test: &TestDb) {
+        // An intent that another version wrote, before one that can be recovered.
+        let id = uuid::Uuid::nil();
+        let strange = format!("INSERT INTO celerysalt_pending (id, model, operation, created_at)
+            VALUES ('{id}', 'order', 'frob', '2026-01-01T00:00:00.000000Z')");
+        test.db.execute_unprepared(&strange).await.unwrap();
+        let order = stored_order(&test.db, "moved", vec![paid()]).await;
+        // On SQLite the write lock is a statement more.
+        let until_noted = if support::is_postgres(&test.db) { 4 } else { 5 };
+        let _ = with_status(&order, "paid").update(&Failing::new(&test.db, until_noted, false)).await;
+        let found = later(recover(&test.db)).await.unwrap();
+        assert_eq!((found.moved, found.failed), (1, 1));
+        assert_eq!(outbox(&test.db).await.len(), 1);
+
+        // A note that another version wrote: it may hold events.
+        let order = stored_order(&test.db, "noted", vec![paid()]).await;
+        let rules = format!(r#"[{{"celerysalt": {{"save": {{"id": "{id}", "frobs": ["an event"]}}}}}}]"#);
+        let cast = if support::is_postgres(&test.db) { "::jsonb" } else { "" };
+        let note = format!("UPDATE orders SET on_change_rules = '{rules}'{cast} WHERE id = {}", order.id);
+        test.db.execute_unprepared(&note).await.unwrap();
+        for path in support::PATHS {
+            let refused = path.update(&test.db, only_status(order.id, "paid")).await.unwrap_err();
+            assert!(refused.to_string().contains("note") && !refused.to_string().contains("an event"), "{path:?}: {refused}");
+            path.delete(&test.db, order.clone()).await.unwrap_err();
+        }
+        assert_eq!(reload(&test.db, order.id).await.status, "new");
+        assert!(stored_rules(&test.db, order.id).await.contains("an event"));
+        assert_eq!(count(&test.db, "celerysalt_pending").await, 1);
     }
 
     async fn recovery_says_what_it_found(test: &TestDb) {

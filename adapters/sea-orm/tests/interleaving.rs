@@ -11,6 +11,7 @@ use celerysalt_sea_orm::recover;
 use chrono::{TimeDelta, Utc};
 use futures::FutureExt;
 use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, ModelTrait};
+use support::failing::Failing;
 use support::interleaved::Interleaved;
 use support::models::{created, deleted, paid};
 use support::paths::{new_order, only_status, reload, stored_order, with_status};
@@ -42,6 +43,37 @@ on_both! {
             assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{at}");
         }
         assert!(happened > 20, "{happened}");
+    }
+
+    async fn a_saver_that_sleeps_for_minutes_and_then_dies_loses_nothing(test: &TestDb) {
+        for at in 1..9 {
+            for dies in at..9 {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{at} {dies}");
+                let order = stored_order(&test.db, &number, vec![paid(), deleted()]).await;
+                let dying = Failing::new(&test.db, dies, true);
+                let db = Interleaved::new(&dying, at, || recover_later(&test.db).boxed());
+                let _ = with_status(&order, "paid").update(&db).await;
+                recover_later(&test.db).await;
+                let now = reload(&test.db, order.id).await;
+                let fired = outbox(&test.db).await.len() - before;
+                assert_eq!(fired, usize::from(now.status == "paid"), "{number}");
+                assert_eq!(now.on_change_rules.note(), None, "{number}");
+
+                let dying = Failing::new(&test.db, dies, true);
+                let db = Interleaved::new(&dying, at, || recover_later(&test.db).boxed());
+                let _ = now.delete(&db).await;
+                recover_later(&test.db).await;
+                let gone = usize::from(find(&test.db, &number).await.is_none());
+                let fired = outbox(&test.db).await.len() - before - fired;
+                // The DELETE is SeaORM's own statement, which looks at nothing but the key: one that was put off
+                // for minutes is the known gap (docs/saves.md) when its process dies right after it.
+                let delete = if support::is_postgres(&test.db) { 5 } else { 6 };
+                let gap = at == delete && (delete..delete + 2).contains(&dies);
+                assert_eq!(fired, if gap { 0 } else { gone }, "{number}");
+                assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+            }
+        }
     }
 
     async fn another_saver_at_every_statement_of_an_update(test: &TestDb) {

@@ -84,6 +84,24 @@ on_both! {
         }
     }
 
+    async fn a_delete_that_a_trigger_refuses_without_a_word_fires_nothing(test: &TestDb) {
+        let refuse: &[&str] = if support::is_postgres(&test.db) {
+            &["CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+              "CREATE TRIGGER stay BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION stay()"]
+        } else {
+            &["CREATE TRIGGER stay BEFORE DELETE ON orders BEGIN SELECT RAISE(IGNORE); END"]
+        };
+        for sql in refuse {
+            test.db.execute_unprepared(sql).await.unwrap();
+        }
+        for path in PATHS {
+            let order = stored_order(&test.db, &format!("{path:?}"), vec![deleted()]).await;
+            assert_eq!(path.delete(&test.db, order.clone()).await.unwrap(), 0, "{path:?}");
+            assert_eq!(outbox(&test.db).await.len(), 0, "{path:?}");
+            assert_eq!(reload(&test.db, order.id).await, order, "{path:?}");
+        }
+    }
+
     async fn a_rolled_back_save_fires_nothing(test: &TestDb) {
         for path in IN_TRANSACTION {
             let order = stored_order(&test.db, &format!("{path:?}"), vec![paid(), deleted()]).await;
@@ -201,6 +219,24 @@ on_both! {
             // One that changed nothing about its rules writes none.
             let saved = path.update(&test.db, stale.into_active_model().reset_all()).await.unwrap();
             assert_eq!(saved.on_change_rules.len(), 2, "{path:?}");
+        }
+    }
+
+    async fn what_a_stale_caller_remembers_counts_for_nothing(test: &TestDb) {
+        for path in PATHS {
+            let before = outbox(&test.db).await.len();
+            let stale = stored_order(&test.db, &format!("{path:?}"), vec![paid().persistent()]).await;
+            let mut dearer = stale.clone().into_active_model();
+            dearer.amount = Set("99.5".parse().unwrap());
+            path.update(&test.db, dearer).await.unwrap();
+            // Its other fields are not written, so the row's own count: in the event, and as old values.
+            path.update(&test.db, with_status(&stale, "paid")).await.unwrap();
+            let fired = outbox(&test.db).await.split_off(before);
+            let amount: rust_decimal::Decimal = fired[0].payload["amount"].as_str().unwrap().parse().unwrap();
+            assert_eq!(amount.to_string().trim_end_matches('0'), "99.5", "{path:?}");
+            // It remembers another status than the row has by now: nothing changes.
+            path.update(&test.db, with_status(&stale, "paid")).await.unwrap();
+            assert_eq!(outbox(&test.db).await.len(), before + 1, "{path:?}");
         }
     }
 

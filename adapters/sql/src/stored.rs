@@ -130,7 +130,7 @@ pub(crate) fn until(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
 }
 
 /// The end of year 9999: the last instant that every database can write.
-const FAR: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_799, 0) {
+pub(crate) const FAR: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_799, 0) {
     Some(instant) => instant,
     None => DateTime::<Utc>::MAX_UTC,
 };

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::outbox::conformance::{Subject, event};
-use celerysalt::outbox::{DeadLetterStore, OutboxError, OutboxStore, Settlement, SharedOutbox};
+use celerysalt::outbox::{
+    Backoff, DeadLetterStore, Destination, OutboxError, OutboxEvent, OutboxStore, Relay,
+    Settlement, SharedOutbox,
+};
 use celerysalt_migrations::{Dialect, down_sql, up_sql};
 use celerysalt_sql::{SqlOutbox, postgres::append_in};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -182,6 +185,60 @@ async fn is_woken_by_what_another_connection_writes() {
     }
     drop((outbox, writer));
     database.close().await;
+}
+
+/// Takes every event.
+struct Taker;
+
+#[async_trait::async_trait]
+impl Destination for Taker {
+    async fn deliver(&self, batch: Vec<OutboxEvent>) -> Vec<Settlement> {
+        let settle = |_| Settlement::Delivered { dead: Vec::new() };
+        batch.into_iter().map(settle).collect()
+    }
+}
+
+/// The server goes away under a running relay and comes back: the relay needs no restart.
+#[tokio::test]
+async fn a_relay_outlives_an_outage_of_the_server() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    let short = Backoff {
+        first: Duration::from_millis(10),
+        max: Duration::from_millis(100),
+        jitter: false,
+    };
+    let relay = Relay::builder(Arc::new(outbox.clone()), Arc::new(Taker))
+        .poll(Duration::from_millis(20))
+        .backoff(short)
+        .build();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(async move { relay.run(async { drop(stopped.await) }).await });
+    for number in 1..4 {
+        outbox
+            .append(&[event("a", number)], Utc::now())
+            .await
+            .unwrap();
+        until(async || outbox.status().await.is_ok_and(|s| s.delivered == number)).await;
+        database
+            .outage(until(async || outbox.status().await.is_err()))
+            .await;
+        until(async || outbox.status().await.is_ok()).await;
+    }
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    drop(outbox);
+    database.close().await;
+}
+
+async fn until(so: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

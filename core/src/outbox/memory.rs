@@ -14,6 +14,7 @@ use super::{
     QUARANTINE_AFTER, Settlement, signal,
 };
 use crate::broker::{DeadLetter, DeadReason, DeadSelection};
+use crate::clock;
 use crate::event::Envelope;
 
 /// Keeps events in memory, with the semantics of the outbox in a database; they end with the process.
@@ -115,7 +116,7 @@ impl OutboxStore for MemoryOutbox {
             let row = state.rows.get_mut(&seq)?;
             row.event.lost_claims = row.lost_claims();
             row.event.token = token;
-            row.claimed_until = Some(now + lease);
+            row.claimed_until = Some(clock::later(now, lease));
             Some(row.event.clone())
         });
         Ok(events.collect())
@@ -144,7 +145,7 @@ impl OutboxStore for MemoryOutbox {
         let mut state = self.lock();
         for claim in claims {
             if let Some(row) = state.held(claim) {
-                row.claimed_until = Some(now + lease);
+                row.claimed_until = Some(clock::later(now, lease));
             }
         }
         Ok(())

@@ -47,9 +47,11 @@ impl ToBroker {
         let delay = self.backoff.delay(event.attempts);
         match result {
             Ok(()) => Settlement::Delivered { dead: Vec::new() },
-            Err(PublishError::Unroutable { .. }) => Settlement::Unroutable { at: now + delay },
+            Err(PublishError::Unroutable { .. }) => Settlement::Unroutable {
+                at: clock::later(now, delay),
+            },
             Err(PublishError::Refused { reason, after }) => {
-                let at = now + delay.max(after.unwrap_or(Duration::ZERO));
+                let at = clock::later(now, delay.max(after.unwrap_or(Duration::ZERO)));
                 again(event, at, reason, true)
             }
         }

@@ -24,6 +24,9 @@ use crate::rpc::SharedResultBackend;
 /// An event that no handler takes is tried again after this time: a new version of the program may take it.
 const UNROUTABLE_AGAIN: TimeDelta = TimeDelta::seconds(60);
 
+/// What died in here (a handler's own panic does not get so far) is tried again after this time.
+const AFTER_DEATH: TimeDelta = TimeDelta::seconds(5);
+
 /// Delivers outbox events to the handlers of this process, with a worker's options and outcomes. What each
 /// handler came to is kept with the event, so that a retry, also after a restart, repeats only the handler that
 /// failed.
@@ -112,7 +115,7 @@ impl Destination for InProcess {
         let mut settled: Vec<Settlement> = batch
             .iter()
             .map(|event| Settlement::Again {
-                at: now,
+                at: now + AFTER_DEATH,
                 error: "the delivery died".to_owned(),
                 progress: event.progress.clone(),
                 dead: Vec::new(),

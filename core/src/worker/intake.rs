@@ -9,6 +9,8 @@ use futures::stream;
 use crate::broker::{BrokerError, Consumer, Delivery, QueueSpec, SharedBroker};
 use crate::clock::SharedClock;
 
+/// The first wait after the broker was lost.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two tries to reach the broker.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -26,6 +28,7 @@ pub(super) fn deliveries(intake: Arc<Intake>) -> impl Stream<Item = Result<Deliv
         let intake = Arc::clone(&intake);
         async move {
             loop {
+                let fresh = consumer.is_none();
                 let mut current = match consumer.take() {
                     Some(current) => current,
                     None => intake.connect().await?,
@@ -37,6 +40,10 @@ pub(super) fn deliveries(intake: Arc<Intake>) -> impl Stream<Item = Result<Deliv
                             queue = intake.queue.name,
                             "lost the consumer; connecting again"
                         );
+                        // One that gave nothing may be lost again at once, and again.
+                        if fresh {
+                            intake.clock.sleep(FIRST_WAIT).await;
+                        }
                     }
                 }
             }
@@ -46,7 +53,7 @@ pub(super) fn deliveries(intake: Arc<Intake>) -> impl Stream<Item = Result<Deliv
 
 impl Intake {
     async fn connect(&self) -> Result<Box<dyn Consumer>, BrokerError> {
-        let mut wait = Duration::from_secs(1);
+        let mut wait = FIRST_WAIT;
         loop {
             match self.try_connect().await {
                 Err(error @ BrokerError::Unreachable { .. }) => {

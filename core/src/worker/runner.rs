@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -190,10 +190,7 @@ impl Runner {
             return None;
         }
         let wait = after.unwrap_or_else(|| delay(&def.options, used, &*self.jitter));
-        let at = TimeDelta::from_std(wait)
-            .ok()
-            .and_then(|wait| self.clock.now().checked_add_signed(wait))
-            .unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let at = clock::later(self.clock.now(), wait);
         Some(Outcome::Retry {
             at,
             retries: used.saturating_add(1),

@@ -8,6 +8,7 @@ use celerysalt_tests::{boundary, databases, relaying, save};
 use uuid::Uuid;
 
 /// `save URL PATH ACT ID N` saves, `relay URL JOURNAL N` delivers what is due; SIGKILLed right after statement N.
+/// `handle URL JOURNAL N` delivers what is due, SIGKILLed in the handler of event N.
 /// Exits 0 when it got to the end before.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -31,6 +32,11 @@ async fn main() {
             let db = databases::connect(url).await;
             boundary.kill_after(n.parse().unwrap());
             relaying::drain_into(&db, journal.into(), Arc::new(SystemClock)).await;
+        }
+        ["handle", url, journal, n] => {
+            let db = databases::connect(url).await;
+            let n = n.parse().unwrap();
+            relaying::drain_and_die(&db, journal.into(), Arc::new(SystemClock), n).await;
         }
         other => panic!("unknown arguments {other:?}"),
     }

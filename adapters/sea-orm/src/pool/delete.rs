@@ -5,7 +5,7 @@ use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, intent, mover, only_rules};
+use super::{ATTEMPTS, contended, intent, move_events, mover, only_rules};
 use crate::entity::Follow;
 use crate::key::Key;
 use crate::note::{self, Claim, Note};
@@ -62,7 +62,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
         let Some((old, seen)) = mover::settled::<E, C>(db, old, seen, moment).await? else {
             continue;
         };
-        if let Some(standing) = Note::of(E::rules(&old)).claim {
+        if let Some(standing) = Note::of(E::rules(&old))?.claim {
             return Ok(Some(standing));
         }
         let plan = plan::delete::<E>(&old, moment)?;
@@ -112,6 +112,6 @@ pub(crate) async fn after_delete<E: Follow, C: ConnectionTrait>(
     if !row::is_gone::<E, C>(db, &key).await? {
         return Ok(());
     }
-    tables::insert_events(db, events, Moment::current().now).await?;
+    move_events(db, events, &Moment::current()).await?;
     tables::delete_intents(db, intents).await
 }

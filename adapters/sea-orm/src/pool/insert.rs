@@ -40,7 +40,7 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut model: E::Model,
 ) -> Result<E::Model, DbErr> {
-    let Some(save) = Note::of(E::rules(&model)).save else {
+    let Some(save) = Note::of(E::rules(&model))?.save else {
         return Ok(model);
     };
     let moment = Moment::current();

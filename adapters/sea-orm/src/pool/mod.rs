@@ -17,6 +17,7 @@ pub(crate) use update::before_update;
 
 use std::any::TypeId;
 
+use celerysalt::event::Envelope;
 use celerysalt::rules::Rules as CoreRules;
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -28,6 +29,7 @@ use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
 use crate::note::{Note, Save};
+use crate::plan::Moment;
 use crate::tables::{self, Intent};
 
 /// How often a save is tried while others change the row.
@@ -36,9 +38,25 @@ const ATTEMPTS: u32 = 64;
 /// Before the row is read. In a transaction of SQLite that has read, a write fails at once while another
 /// writes; so where there may be a transaction, the write lock comes first. A pool has none.
 async fn begin<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
-    let surely_none = typeid::of::<C>() == TypeId::of::<DatabaseConnection>();
-    if db.get_database_backend() == DbBackend::Sqlite && !surely_none {
+    if db.get_database_backend() == DbBackend::Sqlite && !is_pool::<C>() {
         return tables::lock_for_write(db).await;
+    }
+    Ok(())
+}
+
+fn is_pool<C: ConnectionTrait>() -> bool {
+    typeid::of::<C>() == TypeId::of::<DatabaseConnection>()
+}
+
+/// Moves events to the outbox. SQLite tells no relay that there is something new, so that is done here.
+async fn move_events<C: ConnectionTrait>(
+    db: &C,
+    events: &[Envelope],
+    moment: &Moment,
+) -> Result<(), DbErr> {
+    tables::insert_events(db, events, moment.now).await?;
+    if !events.is_empty() && is_pool::<C>() && db.get_database_backend() == DbBackend::Sqlite {
+        celerysalt::outbox::wake();
     }
     Ok(())
 }
@@ -78,7 +96,7 @@ fn with_save(rules: &CoreRules, save: Save) -> Result<CoreRules, DbErr> {
     let mut rules = rules.clone();
     let note = Note {
         save: Some(save),
-        claim: Note::of(&rules).claim,
+        claim: Note::of(&rules)?.claim,
     };
     note.put(&mut rules)?;
     Ok(rules)

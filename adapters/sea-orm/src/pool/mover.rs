@@ -5,7 +5,7 @@ use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, only_rules, with_save};
+use super::{ATTEMPTS, contended, move_events, only_rules, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
 use crate::note::{Left, Note, Save};
@@ -20,12 +20,12 @@ pub(super) async fn settled<E: Follow, C: ConnectionTrait>(
     seen: String,
     moment: &Moment,
 ) -> Result<Option<(E::Model, String)>, DbErr> {
-    let note = Note::of(E::rules(&old));
+    let note = Note::of(E::rules(&old))?;
     let key = Key::<E>::of_model(&old);
     if let Some(save) = note.save {
         match &save.left {
             Left::Events(events) => {
-                tables::insert_events(db, events, moment.now).await?;
+                move_events(db, events, moment).await?;
                 drop_note::<E, C>(db, &key, save.id).await?;
             }
             Left::Inserted(_) => inserted::<E, C>(db, &key, old, &seen, save.id, moment).await?,
@@ -75,7 +75,7 @@ pub(super) async fn finish<E: Follow, C: ConnectionTrait>(
     seen: &str,
     moment: &Moment,
 ) -> Result<(), DbErr> {
-    tables::insert_events(db, events, moment.now).await?;
+    move_events(db, events, moment).await?;
     let mut write = <E::ActiveModel as sea_orm::ActiveModelTrait>::default();
     key.write_to(&mut write)?;
     *E::active_rules_mut(&mut write) = sea_orm::ActiveValue::Set(rules.into());
@@ -96,7 +96,7 @@ async fn drop_note<E: Follow, C: ConnectionTrait>(
             return tables::delete_intents(db, &[intent]).await;
         };
         let mut rules: CoreRules = (**E::rules(&old)).clone();
-        let mut note = Note::of(&rules);
+        let mut note = Note::of(&rules)?;
         if !note.take_out(intent) {
             return tables::delete_intents(db, &[intent]).await;
         }

@@ -3,21 +3,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 type Something<'d> = Box<dyn Fn() -> BoxFuture<'d, ()> + Send + Sync + 'd>;
 
 /// Waits before its `at`th statement until something else is done.
-pub struct Interleaved<'d> {
-    db: &'d DatabaseConnection,
+pub struct Interleaved<'d, C> {
+    db: &'d C,
     left: AtomicUsize,
     something: Something<'d>,
 }
 
-impl<'d> Interleaved<'d> {
-    pub fn new<F>(db: &'d DatabaseConnection, at: usize, something: F) -> Self
+impl<'d, C> Interleaved<'d, C> {
+    pub fn new<F>(db: &'d C, at: usize, something: F) -> Self
     where
         F: Fn() -> BoxFuture<'d, ()> + Send + Sync + 'd,
     {
@@ -43,7 +41,7 @@ impl<'d> Interleaved<'d> {
 }
 
 #[async_trait::async_trait]
-impl ConnectionTrait for Interleaved<'_> {
+impl<C: ConnectionTrait> ConnectionTrait for Interleaved<'_, C> {
     fn get_database_backend(&self) -> DbBackend {
         self.db.get_database_backend()
     }

@@ -22,6 +22,9 @@ use uuid::Uuid;
 pub use models::{line, order, ticket};
 pub use paths::{PATHS, Path};
 
+/// SQLite's queue for the write lock is not fair: of sixteen writers on a busy machine one may wait for long.
+const BUSY: Duration = Duration::from_secs(60);
+
 /// A fresh migrated database, gone with the test.
 pub struct TestDb {
     pub db: DatabaseConnection,
@@ -45,7 +48,7 @@ impl TestDb {
             .sqlx_logging(false)
             .map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
-                    .busy_timeout(Duration::from_secs(30))
+                    .busy_timeout(BUSY)
                     .pragma("journal_mode", "WAL")
                     .pragma("synchronous", "OFF")
             });
@@ -85,7 +88,10 @@ impl TestDb {
                 options
             }
         };
-        options.sqlx_logging(false).max_connections(4);
+        options
+            .sqlx_logging(false)
+            .max_connections(4)
+            .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(BUSY));
         Database::connect(options).await.unwrap()
     }
 

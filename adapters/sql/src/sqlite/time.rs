@@ -2,9 +2,14 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// `2026-01-01T00:00:00.000000Z`; what is finer than a microsecond is cut off.
+use crate::stored::FAR;
+
+/// `2026-01-01T00:00:00.000000Z`; what is finer than a microsecond is cut off, and so is what lies beyond the four
+/// digits of a year, whose text would sort wrong.
 pub(super) fn text(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::Micros, true)
+    instant
+        .clamp(DateTime::UNIX_EPOCH, FAR)
+        .to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 pub(super) fn parse(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
@@ -24,5 +29,17 @@ mod tests {
         assert_eq!(text(later), "2026-01-01T00:00:00.000120Z");
         assert!(text(second) < text(later));
         assert_eq!(parse(&text(second)).unwrap(), second);
+    }
+
+    #[test]
+    fn never_sorts_last() {
+        assert_eq!(
+            text(DateTime::<Utc>::MAX_UTC),
+            "9999-12-31T23:59:59.000000Z"
+        );
+        assert_eq!(
+            text(DateTime::<Utc>::MIN_UTC),
+            "1970-01-01T00:00:00.000000Z"
+        );
     }
 }

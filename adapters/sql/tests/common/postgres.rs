@@ -33,6 +33,16 @@ impl Postgres {
         Self { pool, server, name }
     }
 
+    /// Cuts all connections and lets nobody in while `during` runs.
+    pub async fn outage(&self, during: impl Future<Output = ()>) {
+        let allow = |yes: bool| format!("ALTER DATABASE {} ALLOW_CONNECTIONS {yes}", self.name);
+        run(&self.server, allow(false)).await;
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '";
+        run(&self.server, format!("{cut}{}'", self.name)).await;
+        during.await;
+        run(&self.server, allow(true)).await;
+    }
+
     pub async fn close(self) {
         self.pool.close().await;
         run(

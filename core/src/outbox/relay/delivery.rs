@@ -119,7 +119,7 @@ impl Delivery {
     fn again(&self, event: &OutboxEvent, fault: &str) -> Settlement {
         let settings = &self.core.settings;
         Settlement::Again {
-            at: settings.clock.now() + settings.backoff.delay(event.attempts),
+            at: clock::later(settings.clock.now(), settings.backoff.delay(event.attempts)),
             error: fault.to_owned(),
             progress: event.progress.clone(),
             dead: Vec::new(),
@@ -129,7 +129,8 @@ impl Delivery {
 
     fn give_up_in_time(&self, event: &OutboxEvent, settlement: Settlement) -> Settlement {
         let settings = &self.core.settings;
-        let over = |since| settings.clock.now() >= since + settings.unroutable_retention;
+        let over =
+            |since| settings.clock.now() >= clock::later(since, settings.unroutable_retention);
         match settlement {
             Settlement::Unroutable { .. } if event.unroutable_since.is_some_and(over) => {
                 Settlement::Unrouted
@@ -144,7 +145,7 @@ impl Delivery {
         let Core {
             store, settings, ..
         } = &*self.core;
-        let end = settings.clock.now() + settings.lease;
+        let end = clock::later(settings.clock.now(), settings.lease);
         for failures in 0.. {
             let now = settings.clock.now();
             match store.settle(settled, now).await {

@@ -22,6 +22,7 @@ use self::work::Work;
 use super::{
     Destination, Grouping, OutboxError, OutboxEvent, QUARANTINE_AFTER, SharedOutbox, signal,
 };
+use crate::clock;
 
 /// How often delivered events whose retention is over are purged.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -200,7 +201,8 @@ impl Relay {
             store, settings, ..
         } = &*self.core;
         loop {
-            match store.purge(settings.clock.now() - settings.retention).await {
+            let old = clock::earlier(settings.clock.now(), settings.retention);
+            match store.purge(old).await {
                 Ok(0) => {}
                 Ok(purged) => tracing::debug!(purged, "purged delivered outbox events"),
                 Err(error) => report(&error, "cannot purge delivered outbox events"),
