@@ -11,6 +11,7 @@ use crate::backend::FollowBackend;
 
 /// An event as the outbox's columns hold it.
 #[derive(Debug)]
+#[cfg_attr(not(all(feature = "sqlite", feature = "postgres")), allow(dead_code))]
 pub struct Entry {
     pub(crate) id: Uuid,
     pub(crate) id_text: String,
