@@ -1,0 +1,205 @@
+//! From the Rust types of a model's fields to what rules compare.
+
+use bigdecimal::BigDecimal;
+use bigdecimal::num_bigint::BigInt;
+use celerysalt::value::{FieldType, Value};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+/// A field's type as rules see it. Implemented for integers, floats, `bool`, text, `Uuid`, `chrono`'s dates and times,
+/// `Decimal`, `BigDecimal`, `serde_json::Value`, and `Option` of each. `Vec` (bytes, arrays) is of a type that cannot
+/// carry a rule.
+///
+/// For an enum, list its names, and rules are checked against them when they are attached:
+///
+/// ```
+/// use celerysalt::value::{FieldType, Value};
+/// use celerysalt_diesel::AsField;
+///
+/// #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// enum Status { Pending, Paid }
+///
+/// impl AsField for Status {
+///     fn field_type() -> FieldType {
+///         FieldType::Enum(vec!["pending".into(), "paid".into()])
+///     }
+///
+///     fn value(&self) -> Value {
+///         Value::Text(match self { Status::Pending => "pending", Status::Paid => "paid" }.into())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "rules do not know how to compare `{Self}`",
+    label = "this field's type",
+    note = "mark the field `#[follow(text)]` (compared as its `Display`), `#[follow(json)]` (as its serde form) or \
+            `#[follow(skip)]` (no rule may name it), or implement `celerysalt_diesel::AsField` for the type"
+)]
+pub trait AsField {
+    /// Whether the field may be null.
+    const NULLABLE: bool = false;
+
+    /// The type.
+    fn field_type() -> FieldType;
+
+    /// The value.
+    fn value(&self) -> Value;
+}
+
+macro_rules! fields {
+    ($($rust:ty => $ty:ident, |$v:ident| $value:expr;)+) => {$(
+        impl AsField for $rust {
+            fn field_type() -> FieldType {
+                FieldType::$ty
+            }
+
+            fn value(&self) -> Value {
+                let $v = self;
+                Value::$ty($value)
+            }
+        }
+    )+};
+}
+
+fields! {
+    bool => Bool, |v| *v;
+    i8 => Int, |v| (*v).into();
+    i16 => Int, |v| (*v).into();
+    i32 => Int, |v| (*v).into();
+    i64 => Int, |v| (*v).into();
+    u8 => Int, |v| (*v).into();
+    u16 => Int, |v| (*v).into();
+    u32 => Int, |v| (*v).into();
+    u64 => Int, |v| (*v).into();
+    f32 => Float, |v| shortest(*v);
+    f64 => Float, |v| *v;
+    str => Text, |v| v.to_owned();
+    String => Text, |v| v.clone();
+    Uuid => Uuid, |v| *v;
+    NaiveDate => Date, |v| *v;
+    NaiveTime => Time, |v| *v;
+    NaiveDateTime => LocalDateTime, |v| *v;
+    Decimal => Decimal, |v| BigDecimal::new(BigInt::from(v.mantissa()), i64::from(v.scale()));
+    BigDecimal => Decimal, |v| v.clone();
+    serde_json::Value => Json, |v| v.clone();
+}
+
+impl<Tz: TimeZone> AsField for DateTime<Tz> {
+    fn field_type() -> FieldType {
+        FieldType::DateTime
+    }
+
+    fn value(&self) -> Value {
+        Value::DateTime(self.fixed_offset())
+    }
+}
+
+impl<T: AsField> AsField for Option<T> {
+    const NULLABLE: bool = true;
+
+    fn field_type() -> FieldType {
+        T::field_type()
+    }
+
+    fn value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::value)
+    }
+}
+
+impl<T: AsField + ?Sized> AsField for &T {
+    const NULLABLE: bool = T::NULLABLE;
+
+    fn field_type() -> FieldType {
+        T::field_type()
+    }
+
+    fn value(&self) -> Value {
+        T::value(self)
+    }
+}
+
+/// Bytes and arrays: null to rules, none of which may name the field.
+impl<T> AsField for Vec<T> {
+    fn field_type() -> FieldType {
+        FieldType::Unsupported(std::any::type_name::<Self>().to_owned())
+    }
+
+    fn value(&self) -> Value {
+        Value::Null
+    }
+}
+
+/// The double that reads the same: 0.1 stays 0.1, not 0.10000000149011612.
+fn shortest(v: f32) -> f64 {
+    v.to_string().parse().unwrap_or(f64::from(v))
+}
+
+/// A `#[follow(text)]` field.
+#[doc(hidden)]
+pub fn text<T: ToString + ?Sized>(value: &T) -> Value {
+    Value::Text(value.to_string())
+}
+
+/// A `#[follow(json)]` field.
+#[doc(hidden)]
+pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Value {
+    serde_json::to_value(value).map_or(Value::Null, Value::Json)
+}
+
+/// A field that is an `Option`, by what makes a value of its content.
+#[doc(hidden)]
+pub fn nullable<T>(value: &Option<T>, of: impl FnOnce(&T) -> Value) -> Value {
+    value.as_ref().map_or(Value::Null, of)
+}
+
+/// A part of a key, as it stands in an aggregate's name.
+#[doc(hidden)]
+pub fn key_part(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Int(number) => number.to_string(),
+        Value::Uuid(uuid) => uuid.to_string(),
+        Value::Date(date) => date.to_string(),
+        Value::DateTime(instant) => instant.to_utc().to_rfc3339(),
+        Value::Decimal(number) => number.normalized().to_string(),
+        // No type of key is left without a name.
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_meaning() {
+        assert_eq!(u64::MAX.value(), Value::Int(u64::MAX.into()));
+        assert_eq!(0.1_f32.value(), Value::Float(0.1));
+        let digits = "123456789012345678.9012345678";
+        let decimal: Decimal = digits.parse().unwrap();
+        assert_eq!(decimal.value(), Value::Decimal(digits.parse().unwrap()));
+    }
+
+    #[test]
+    fn options_are_nullable_and_arrays_carry_no_rule() {
+        const { assert!(Option::<String>::NULLABLE && !String::NULLABLE) }
+        assert_eq!(Option::<i32>::field_type(), FieldType::Int);
+        assert_eq!(None::<i32>.value(), Value::Null);
+        assert_eq!(
+            Vec::<u8>::field_type(),
+            FieldType::Unsupported("alloc::vec::Vec<u8>".into())
+        );
+    }
+
+    #[test]
+    fn keys_have_names() {
+        assert_eq!(key_part(&7_i64.value()), "7");
+        assert_eq!(key_part(&"a,b".value()), "a,b");
+        assert_eq!(
+            key_part(&Uuid::nil().value()),
+            "00000000-0000-0000-0000-000000000000"
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! CelerySalt for Diesel 2 models: `insert_and_follow`, `update_and_follow`, `save_and_follow` and
+//! `delete_and_follow` save a row and fire the rules that look at it, in one transaction.
+//!
+//! ```
+//! use celerysalt_diesel::{FollowActions, Rules};
+//! use diesel::prelude::*;
+//!
+//! diesel::table! {
+//!     orders (id) {
+//!         id -> BigInt,
+//!         status -> Text,
+//!         on_change_rules -> Text, // on PostgreSQL: Jsonb
+//!     }
+//! }
+//!
+//! #[derive(Queryable, Selectable, Identifiable, Insertable, AsChangeset, FollowActions)]
+//! #[diesel(table_name = orders)]
+//! #[follow(name = "order")]
+//! struct Order {
+//!     id: i64,
+//!     status: String,
+//!     on_change_rules: Rules,
+//! }
+//!
+//! /// A part of an order's columns, to be changed.
+//! #[derive(Default, AsChangeset, FollowActions)]
+//! #[diesel(table_name = orders)]
+//! #[follow(changes = Order)]
+//! struct OrderChanges {
+//!     status: Option<String>,
+//! }
+//!
+//! # #[cfg(feature = "sqlite")]
+//! fn pay(order: Order, other: i64, conn: &mut SqliteConnection) -> Result<(), celerysalt_diesel::Error> {
+//!     use celerysalt_diesel::{FollowSave, FollowUpdate};
+//!
+//!     Order { status: "paid".into(), ..order }.update_and_follow(conn)?;
+//!     OrderChanges { status: Some("paid".into()) }.update_and_follow(other, conn)?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Diesel has no hooks: what is saved by Diesel's own methods fires nothing.
+
+mod backend;
+mod column;
+mod connection;
+mod error;
+mod field;
+mod model;
+mod on;
+mod outbox;
+mod plan;
+mod save;
+mod statement;
+
+pub use backend::FollowBackend;
+pub use celerysalt_macros::FollowActions;
+pub use column::Rules;
+pub use connection::FollowConnection;
+pub use error::Error;
+pub use field::AsField;
+pub use model::{Changes, Follow};
+pub use on::{FollowOn, InsertOn, UpdateOn};
+pub use save::{FollowInsert, FollowSave, FollowUpdate};
+
+#[doc(hidden)]
+pub mod __private {
+    //! What the derive's expansion names. Not public API.
+    pub use crate::field::{json, key_part, nullable, text};
+    pub use celerysalt::event::Event;
+    pub use celerysalt::model::{Field, FieldDef, ModelDef, Row};
+    pub use celerysalt::rules::Rules as CoreRules;
+    pub use celerysalt::value::{FieldType, Value};
+    pub use diesel;
+
+    /// The type of a rules column.
+    #[diagnostic::on_unimplemented(
+        message = "the rules column is of type `{Self}`",
+        label = "make this `celerysalt_diesel::Rules` (a JSON column, NOT NULL, default '[]')",
+        note = "`#[follow(rules = \"…\")]` names another field as the rules column"
+    )]
+    pub trait RulesColumn {}
+
+    impl RulesColumn for crate::Rules {}
+}
+
+/// Checks the rules that `M` declares in code: worth a call at start, or in a test, since broken ones do not fire.
+///
+/// # Errors
+/// Each problem with rule, path and remedy.
+pub fn check_code_rules<M: Follow>() -> Result<(), celerysalt::follow::FollowError> {
+    celerysalt::follow::check_code_rules(M::definition())
+}

@@ -1,0 +1,67 @@
+//! What the derive tells about a model, and about the structs that change a part of it.
+
+use celerysalt::model::{ModelDef, Row};
+use celerysalt::rules::Rules as CoreRules;
+use diesel::query_builder::IntoUpdateTarget;
+use diesel::{Column, Table};
+
+use crate::column::Rules;
+
+/// A model whose saves are followed; implemented by `#[derive(FollowActions)]`.
+#[diagnostic::on_unimplemented(
+    message = "saves of `{Self}` are not followed",
+    note = "put `FollowActions` beside `Selectable`, with `#[diesel(table_name = …)]` and a field \
+            `on_change_rules: celerysalt_diesel::Rules`"
+)]
+pub trait Follow: Sized + Send + 'static {
+    /// The model's name in rules, errors and aggregate keys.
+    const NAME: &'static str;
+    /// The table.
+    type Table: Table + Send + 'static;
+    /// The primary key: one field's type, or a tuple.
+    type Key: Clone + Send + 'static;
+    /// The row of a key: `orders::table.find(key)`.
+    type Target: IntoUpdateTarget<Table = Self::Table>;
+    /// The column that holds the rules.
+    type RulesColumn: Column<Table = Self::Table> + Send + 'static;
+
+    /// The row of this key.
+    fn target(key: Self::Key) -> Self::Target;
+
+    /// The model as rules see it: built once a process.
+    fn definition() -> &'static ModelDef;
+
+    /// This row's key.
+    fn key(&self) -> Self::Key;
+
+    /// What names this row among the model's, e.g. `0198…`.
+    fn key_text(&self) -> String;
+
+    /// The values of the fields, in the order of the definition.
+    fn row(&self) -> Row;
+
+    /// The rules of the row.
+    fn rules(&self) -> &Rules;
+
+    /// `order:0198…`, what keeps the events of one row in order.
+    fn aggregate(&self) -> String {
+        format!("{}:{}", Self::NAME, self.key_text())
+    }
+}
+
+/// What changes columns of a model: the model itself, or a changeset marked `#[follow(changes = Model)]`.
+/// Implemented by `#[derive(FollowActions)]`.
+pub trait Changes: Sized {
+    /// The model.
+    type Model: Follow;
+
+    /// The row with these changes, as far as can be told before the database has made them.
+    fn written(&self, old: &Row) -> Row;
+
+    /// The rules that the caller sets, if any.
+    fn callers_rules(&self) -> Option<&Rules>;
+
+    /// Puts what the rules column is to hold: `planned`, or when that is absent what it holds already. What there is no
+    /// place for is given back.
+    fn place_rules(&mut self, planned: Option<CoreRules>, stored: &CoreRules) -> Option<Rules>;
+}

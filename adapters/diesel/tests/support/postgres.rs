@@ -1,0 +1,127 @@
+//! The models on PostgreSQL.
+
+pub type Db = diesel::pg::Pg;
+pub type Conn = diesel::PgConnection;
+
+diesel::table! {
+    orders (id) {
+        id -> Integer,
+        number -> Text,
+        state -> Text,
+        amount -> BigInt,
+        total -> BigInt,
+        remark -> Nullable<Text>,
+        on_change_rules -> Jsonb,
+    }
+}
+
+diesel::table! {
+    seats (hall, seat) {
+        hall -> Text,
+        seat -> Integer,
+        guest -> Nullable<Text>,
+        rules -> Json,
+    }
+}
+
+const TABLES: &str = "
+    CREATE TABLE orders (id serial PRIMARY KEY, number text NOT NULL UNIQUE, state text NOT NULL,
+        amount bigint NOT NULL, total bigint NOT NULL GENERATED ALWAYS AS (amount * 2) STORED, remark text,
+        on_change_rules jsonb NOT NULL DEFAULT '[]');
+    CREATE TABLE seats (hall text NOT NULL, seat integer NOT NULL, guest text, rules json NOT NULL DEFAULT '[]',
+        PRIMARY KEY (hall, seat));";
+
+/// A fresh migrated schema, gone with the test.
+pub struct TestDb {
+    schema: String,
+}
+
+impl TestDb {
+    pub fn new() -> Self {
+        let test = Self {
+            schema: format!("diesel_{}", uuid::Uuid::new_v4().simple()),
+        };
+        let mut conn = test.connect();
+        conn.batch_execute(&format!("CREATE SCHEMA {}", test.schema))
+            .unwrap();
+        conn.batch_execute(&celerysalt_migrations::up_sql(
+            celerysalt_migrations::Dialect::Postgres,
+        ))
+        .unwrap();
+        conn.batch_execute(TABLES).unwrap();
+        test
+    }
+
+    /// What another process connects to.
+    pub fn name(&self) -> String {
+        self.schema.clone()
+    }
+
+    pub fn connect(&self) -> Conn {
+        connect(&self.schema)
+    }
+}
+
+pub fn connect(schema: &str) -> Conn {
+    let mut conn = Conn::establish(&url()).unwrap();
+    conn.batch_execute(&format!(
+        "SET application_name = '{}'; SET search_path TO {schema}; SET client_min_messages TO error",
+        application(schema)
+    ))
+    .unwrap();
+    conn
+}
+
+/// The name of a process at the server, by which the death of a child can be seen.
+fn application(schema: &str) -> String {
+    format!("{schema}_{}", std::process::id())
+}
+
+/// Ends when the server has noticed that every other process is dead: until then its transaction holds locks.
+pub fn until_gone(conn: &mut Conn) {
+    let others = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name <> current_setting('application_name') \
+         AND application_name LIKE current_setting('search_path') || '\\_%'";
+    while sql_query(others).get_result::<Count>(conn).unwrap().n > 0 {
+        std::thread::yield_now();
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        let mut conn = self.connect();
+        let dropped = conn.batch_execute(&format!("DROP SCHEMA {} CASCADE", self.schema));
+        if !std::thread::panicking() {
+            dropped.unwrap();
+        }
+    }
+}
+
+/// The server of the tests: from the environment, or as `cargo xtask services up` wrote it down.
+fn url() -> String {
+    const NAME: &str = "CELERYSALT_TEST_POSTGRES_URL";
+    if let Ok(url) = std::env::var(NAME) {
+        return url;
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/services/env");
+    let services = std::fs::read_to_string(file).unwrap_or_default();
+    let line = services
+        .lines()
+        .find_map(|line| line.strip_prefix(NAME)?.strip_prefix('='));
+    line.unwrap_or_else(|| panic!("no PostgreSQL: set {NAME}, or run `cargo xtask services up`"))
+        .trim_matches('"')
+        .to_owned()
+}
+
+/// A transaction as the caller begins it.
+pub fn transaction<R>(
+    conn: &mut Conn,
+    run: impl FnOnce(&mut Conn) -> Result<R, celerysalt_diesel::Error>,
+) -> Result<R, celerysalt_diesel::Error> {
+    conn.transaction(run)
+}
+
+pub const IS_POSTGRES: bool = true;
+
+use diesel::connection::SimpleConnection;
+
+include!("models.rs");

@@ -1,0 +1,64 @@
+//! The check of rules that a save attaches.
+
+use serde_json::Value as Json;
+
+use super::{FollowError, Save, schemas};
+use crate::model::ModelDef;
+use crate::rules::{self, Rule, RuleErrors, Rules};
+
+/// Checks rules that a new row is to have: worth a call before an insert that cannot be taken back.
+///
+/// # Errors
+/// [`FollowError::Attach`] with each problem.
+pub fn check(model: &ModelDef, rules: &Rules) -> Result<(), FollowError> {
+    rules::check(model, schemas::linked(), rules).map_err(|errors| refused(model, errors))
+}
+
+/// Checks the rules that a model declares in code: worth a call at start, or in a test, since broken ones do not
+/// fire.
+///
+/// # Errors
+/// [`FollowError::Attach`] with each problem.
+pub fn check_code_rules(model: &ModelDef) -> Result<(), FollowError> {
+    rules::check_standing(model, schemas::linked(), model.rules())
+        .map_err(|errors| refused(model, errors))
+}
+
+/// What a row's rules become with the caller's changes, once those are found to be right.
+pub(super) fn merged(save: &Save<'_>) -> Result<Rules, FollowError> {
+    let (model, stored) = (save.model, save.stored);
+    let Some(callers) = save.callers else {
+        return Ok(stored.clone());
+    };
+    let attached = attached(stored, callers);
+    if !attached.is_empty() {
+        check(model, &attached)?;
+    }
+    let merged = Rules::merge(stored, callers);
+    if merged.len() > model.limits().rules && merged.len() > stored.len() {
+        check(model, &merged)?;
+    }
+    Ok(merged)
+}
+
+/// What the caller brings: added and edited rules, and entries that are no rules and are not in the row already.
+/// What stood broken in the row before is not the caller's.
+fn attached(stored: &Rules, callers: &Rules) -> Rules {
+    let rules = callers.added().chain(callers.edited()).map(Rule::to_value);
+    let broken = callers
+        .broken()
+        .filter(|entry| !stored.broken().any(|known| known == *entry))
+        .map(|entry| entry.value.clone());
+    let entries: Vec<Json> = rules.chain(broken).collect();
+    match entries.as_slice() {
+        [] => Rules::new(),
+        _ => Rules::from_value(Json::Array(entries)),
+    }
+}
+
+fn refused(model: &ModelDef, errors: RuleErrors) -> FollowError {
+    FollowError::Attach {
+        model: model.name().to_owned(),
+        errors,
+    }
+}

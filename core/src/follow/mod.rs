@@ -1,0 +1,222 @@
+//! What every ORM adapter does between reading the old row and writing the new one.
+//!
+//! An adapter reads the row under a lock, asks [`plan`] what the save does beside writing its columns, writes the
+//! row with the planned rules, and then, in the same transaction, puts the planned events into the outbox.
+
+mod attach;
+mod note;
+mod schemas;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::chain::Chain;
+use crate::clock;
+use crate::event::Envelope;
+use crate::model::{Change, ModelDef, Operation, Row};
+use crate::rules::{self, Env, EvaluateError, RuleErrors, RuleSets, Rules};
+
+pub use attach::{check, check_code_rules};
+
+use note::{Left, Note, Saved};
+
+/// One save of one row, which is locked.
+#[derive(Debug, Clone, Copy)]
+pub struct Save<'a> {
+    /// The model.
+    pub model: &'a ModelDef,
+    /// What the save does.
+    pub operation: Operation,
+    /// The row as the database holds it; absent on insert.
+    pub old: Option<&'a Row>,
+    /// The row after the save; on delete the row that goes.
+    pub new: &'a Row,
+    /// The row's identity, e.g. `order:0198…`; see [`Change::aggregate`].
+    pub aggregate: &'a str,
+    /// The rules that the database holds, read by [`Rules::loaded`]; on insert none.
+    pub stored: &'a Rules,
+    /// The rules that the caller sets, if it does; on insert all rules of the new row.
+    pub callers: Option<&'a Rules>,
+}
+
+/// When and in which chain of events a save happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moment {
+    /// The time of the save.
+    pub now: DateTime<Utc>,
+    /// The chain that the save continues.
+    pub chain: Chain,
+}
+
+impl Moment {
+    /// This one: by the ambient clock and the chain of the handler that is running here, if one is.
+    pub fn current() -> Self {
+        Self {
+            now: clock::ambient().now(),
+            chain: Chain::current(),
+        }
+    }
+}
+
+/// What comes with a save.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The events that fire: to be put into the outbox after the row was written, in the same transaction.
+    pub events: Vec<Envelope>,
+    /// What the rules column is to hold, when that is something else than it holds now (on insert: than the
+    /// caller gave).
+    pub rules: Option<Rules>,
+    /// Rows of `celerysalt_pending` that end with this save: on a delete, what another adapter announced for the row.
+    pub intents: Vec<Uuid>,
+}
+
+/// Why a save must not happen. Nothing has been written for it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// Rules that the save would attach are wrong.
+    #[error("{model}: rules were not attached: {errors}")]
+    Attach {
+        /// The model.
+        model: String,
+        /// Each problem with rule, path and remedy.
+        #[source]
+        errors: RuleErrors,
+    },
+    /// The rules cannot be evaluated: the chain of events is too deep.
+    #[error("{model}: {error}")]
+    Evaluate {
+        /// The model.
+        model: String,
+        /// Why.
+        #[source]
+        error: EvaluateError,
+    },
+}
+
+/// Finds what a save does beside writing its columns. Pure but for the catalog of events: it touches no database.
+///
+/// The caller's rules are checked where they were added or edited, and merged by id into the stored ones; all rules
+/// are evaluated on the change; those that fired and do not persist are taken out.
+///
+/// The note of an adapter that stands in the stored rules is kept as it is, for that adapter to settle. A delete takes
+/// the row with its note away, so there the events that the note still carries are part of the plan.
+///
+/// # Errors
+/// See [`FollowError`].
+pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
+    let given = match save.operation {
+        Operation::Insert => given_to_new(save)?,
+        Operation::Update => attach::merged(save)?,
+        Operation::Delete => save.stored.clone(),
+    };
+    let mut planning = Planning {
+        save,
+        moment,
+        rules: given,
+        is_spent: false,
+        plan: Plan::default(),
+    };
+    match save.operation {
+        Operation::Delete => planning.delete()?,
+        operation => planning.evaluate(operation, &moment.chain)?,
+    }
+    Ok(planning.finish())
+}
+
+/// The rules of a new row: as the caller gives them, without what belongs to the row that they were copied from.
+fn given_to_new(save: &Save<'_>) -> Result<Rules, FollowError> {
+    let mut rules = save.callers.unwrap_or(save.stored).clone();
+    rules.set_note(None);
+    check(save.model, &rules)?;
+    Ok(rules)
+}
+
+struct Planning<'a> {
+    save: &'a Save<'a>,
+    moment: &'a Moment,
+    rules: Rules,
+    is_spent: bool,
+    plan: Plan,
+}
+
+impl Planning<'_> {
+    /// The row takes its note away: what is still to be done for it is done here.
+    fn delete(&mut self) -> Result<(), FollowError> {
+        let Note { save, claim } = Note::of(self.save.stored);
+        if let Some(save) = save {
+            self.settle(save);
+        }
+        if let Some(claim) = claim {
+            self.plan.intents.push(claim.id);
+            if claim.stands(self.moment.now) {
+                // Another is deleting the row: whoever does it, the claim's events fire.
+                self.plan.events.extend(claim.events);
+                return Ok(());
+            }
+        }
+        self.evaluate(Operation::Delete, &self.moment.chain)
+    }
+
+    fn settle(&mut self, save: Saved) {
+        self.plan.intents.push(save.id);
+        match save.left {
+            Left::Events(events) => self.plan.events.extend(events),
+            Left::Inserted(chain) => {
+                if let Err(error) = self.evaluate(Operation::Insert, &chain) {
+                    // The insert is long committed; its chain was too deep, and no later save is to fail for it.
+                    let (model, row) = (self.save.model.name(), self.save.aggregate);
+                    tracing::error!(model, row, %error, "on-insert rules are not followed");
+                }
+            }
+        }
+    }
+
+    fn evaluate(&mut self, operation: Operation, chain: &Chain) -> Result<(), FollowError> {
+        let save = self.save;
+        let change = Change {
+            operation,
+            old: save.old.filter(|_| operation != Operation::Insert),
+            new: save.new,
+            aggregate: save.aggregate,
+        };
+        let sets = RuleSets {
+            row: &self.rules,
+            others: &[],
+        };
+        let env = Env {
+            now: self.moment.now,
+            chain,
+            schemas: schemas::linked(),
+        };
+        let evaluated = rules::evaluate(save.model, &change, &sets, &env);
+        let evaluation = evaluated.map_err(|error| FollowError::Evaluate {
+            model: save.model.name().to_owned(),
+            error,
+        })?;
+        for spent in &evaluation.spent {
+            self.rules.remove(spent);
+            self.is_spent = true;
+        }
+        self.plan.events.extend(evaluation.events);
+        Ok(())
+    }
+
+    fn finish(self) -> Plan {
+        let differs = match self.save.operation {
+            Operation::Insert => self.is_spent || has_note(self.save.callers),
+            Operation::Update => {
+                (self.is_spent || self.save.callers.is_some()) && self.rules.is_modified()
+            }
+            Operation::Delete => false,
+        };
+        Plan {
+            rules: differs.then_some(self.rules),
+            ..self.plan
+        }
+    }
+}
+
+fn has_note(rules: Option<&Rules>) -> bool {
+    rules.is_some_and(|rules| rules.note().is_some())
+}

@@ -1,0 +1,282 @@
+//! What every adapter's save does beside writing the row: merge, check, evaluate, take spent rules out.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use celerysalt::chain::{Chain, MAX_DEPTH};
+use celerysalt::event;
+use celerysalt::event::{Envelope, Meta};
+use celerysalt::follow::{FollowError, Moment, Plan, Save, check_code_rules, plan};
+use celerysalt::model::{FieldDef, ModelDef, Operation, Row};
+use celerysalt::rules::{Rule, Rules};
+use celerysalt::value::{FieldType, Value};
+use serde_json::json;
+
+/// The order moved.
+#[event("follow.moved")]
+pub struct Moved {
+    /// Where to.
+    pub to: String,
+}
+
+fn model() -> ModelDef {
+    let status = FieldDef {
+        name: "status".into(),
+        ty: FieldType::Text,
+        nullable: false,
+    };
+    ModelDef::new("order", vec![status])
+}
+
+fn row(status: &str) -> Row {
+    Row::new(vec![Value::Text(status.into())])
+}
+
+fn rule(id: &str, operation: Operation) -> Rule {
+    let draft = Rule::when("status").not_null().on([operation]);
+    draft.emit::<Moved>(json!({"to": "{{ status }}"})).id(id)
+}
+
+fn stored(rules: &[Rule]) -> Rules {
+    Rules::loaded(&Rules::from(rules.to_vec()).to_json())
+}
+
+fn update(stored: &Rules, callers: Option<&Rules>, to: &str) -> Result<Plan, FollowError> {
+    save(Operation::Update, stored, callers, to, &Moment::current())
+}
+
+fn save(
+    operation: Operation,
+    stored: &Rules,
+    callers: Option<&Rules>,
+    to: &str,
+    moment: &Moment,
+) -> Result<Plan, FollowError> {
+    let (model, old, new) = (model(), row("new"), row(to));
+    let save = Save {
+        model: &model,
+        operation,
+        old: (operation != Operation::Insert).then_some(&old),
+        new: &new,
+        aggregate: "order:1",
+        stored,
+        callers,
+    };
+    plan(&save, moment)
+}
+
+fn ids(rules: &Rules) -> Vec<&str> {
+    rules.iter().map(|rule| rule.id.as_str()).collect()
+}
+
+#[test]
+fn a_once_rule_fires_and_is_taken_out_a_persistent_one_stays() {
+    let stored = stored(&[
+        rule("once", Operation::Update),
+        rule("ever", Operation::Update).persistent(),
+    ]);
+    let plan = update(&stored, None, "paid").unwrap();
+    assert_eq!(plan.events.len(), 2);
+    assert_eq!(plan.events[0].payload, json!({"to": "paid"}));
+    assert_eq!(plan.events[0].meta.aggregate.as_deref(), Some("order:1"));
+    assert_eq!(ids(&plan.rules.unwrap()), ["ever"]);
+}
+
+#[test]
+fn nothing_changed_plans_nothing() {
+    let stored = stored(&[rule("once", Operation::Update)]);
+    assert_eq!(update(&stored, None, "new").unwrap(), Plan::default());
+    assert_eq!(
+        update(&stored, Some(&stored), "new").unwrap(),
+        Plan::default()
+    );
+    assert_eq!(
+        update(&Rules::new(), None, "paid").unwrap(),
+        Plan::default()
+    );
+}
+
+#[test]
+fn the_callers_changes_are_merged_and_what_they_add_fires_at_once() {
+    let mut callers = stored(&[rule("fired meanwhile", Operation::Delete)]);
+    callers.push(rule("added", Operation::Update));
+    let stored = stored(&[rule("attached meanwhile", Operation::Delete)]);
+    let plan = update(&stored, Some(&callers), "paid").unwrap();
+    assert_eq!(plan.events.len(), 1);
+    assert_eq!(
+        plan.rules, None,
+        "added and spent: nothing is left to write but what stands there"
+    );
+    let plan = update(&stored, Some(&callers), "new").unwrap();
+    assert_eq!(ids(&plan.rules.unwrap()), ["attached meanwhile", "added"]);
+}
+
+#[test]
+fn wrong_rules_are_refused_with_model_and_rule() {
+    let mut callers = Rules::loaded("[]");
+    callers.push(
+        Rule::when("statsu")
+            .eql("paid")
+            .emit::<Moved>(json!({"to": "x"}))
+            .id("mine"),
+    );
+    let refused = update(&Rules::new(), Some(&callers), "paid").unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("order") && text.contains("mine") && text.contains("statsu"),
+        "{text}"
+    );
+    let refused = save(
+        Operation::Insert,
+        &Rules::new(),
+        Some(&callers),
+        "new",
+        &Moment::current(),
+    );
+    assert!(matches!(refused, Err(FollowError::Attach { .. })));
+}
+
+#[test]
+fn what_stood_broken_before_is_not_the_callers() {
+    let broken = Rules::loaded(r#"[{"what": "is this"}]"#);
+    let mut callers = broken.clone();
+    callers.push(rule("mine", Operation::Delete));
+    let plan = update(&broken, Some(&callers), "new").unwrap();
+    assert_eq!(plan.rules.unwrap().broken().count(), 1);
+    assert!(
+        update(
+            &Rules::new(),
+            Some(&Rules::from_json(r#"[{"what": "is this"}]"#)),
+            "new"
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn a_new_row_has_the_rules_as_given_also_those_of_a_loaded_row() {
+    let copied = stored(&[
+        rule("once", Operation::Insert),
+        rule("later", Operation::Update),
+    ]);
+    let plan = save(
+        Operation::Insert,
+        &Rules::new(),
+        Some(&copied),
+        "new",
+        &Moment::current(),
+    )
+    .unwrap();
+    assert_eq!(plan.events.len(), 1);
+    assert_eq!(ids(&plan.rules.unwrap()), ["later"]);
+}
+
+#[test]
+fn a_chain_that_is_too_deep_stops_the_save_only_where_a_rule_fires() {
+    let chain = Chain {
+        depth: MAX_DEPTH + 1,
+        ..Chain::default()
+    };
+    let deep = Moment {
+        chain,
+        ..Moment::current()
+    };
+    let stored = stored(&[rule("once", Operation::Update)]);
+    let stopped = save(Operation::Update, &stored, None, "paid", &deep).unwrap_err();
+    assert!(matches!(stopped, FollowError::Evaluate { .. }), "{stopped}");
+    assert_eq!(
+        save(Operation::Update, &stored, None, "new", &deep).unwrap(),
+        Plan::default()
+    );
+}
+
+#[test]
+fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
+    let left = envelope();
+    let intent = uuid::Uuid::now_v7();
+    let note = json!({"save": {"id": intent, "events": [left]}});
+    let mut noted = stored(&[
+        rule("once", Operation::Update),
+        rule("gone", Operation::Delete),
+    ]);
+    noted.set_note(Some(note.clone()));
+    let callers = stored(&[rule("once", Operation::Update)]);
+    let plan = update(&noted, Some(&callers), "paid").unwrap();
+    assert_eq!(plan.rules.unwrap().note(), Some(&note));
+    assert!(plan.intents.is_empty());
+    let plan = delete(&noted);
+    assert_eq!(plan.events[0].id, left.id);
+    assert_eq!(
+        (rule_ids(&plan), &plan.intents),
+        (vec!["gone"], &vec![intent])
+    );
+    // A copied row is not the row that the note is about.
+    let copy = save(
+        Operation::Insert,
+        &Rules::new(),
+        Some(&noted),
+        "new",
+        &Moment::current(),
+    );
+    assert_eq!(copy.unwrap().rules.unwrap().note(), None);
+
+    noted.set_note(Some(json!({"save": {"id": intent, "inserted": {}}})));
+    noted.push(rule("made", Operation::Insert));
+    let plan = delete(&noted);
+    assert_eq!(
+        (rule_ids(&plan), &plan.intents),
+        (vec!["made", "gone"], &vec![intent])
+    );
+}
+
+#[test]
+fn a_delete_that_another_has_claimed_fires_the_claims_events_while_the_claim_stands() {
+    let left = envelope();
+    let mut claimed = stored(&[rule("gone", Operation::Delete)]);
+    let claim = |id: uuid::Uuid| Some(json!({"claim": {"id": id, "events": [left]}}));
+    let fresh = uuid::Uuid::now_v7();
+    claimed.set_note(claim(fresh));
+    let plan = delete(&claimed);
+    assert_eq!(
+        (plan.events, plan.intents),
+        (vec![left.clone()], vec![fresh])
+    );
+    let old = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        1_700_000_000,
+        0,
+    ));
+    claimed.set_note(claim(old));
+    let plan = delete(&claimed);
+    assert_eq!((rule_ids(&plan), &plan.intents), (vec!["gone"], &vec![old]));
+}
+
+fn delete(stored: &Rules) -> Plan {
+    save(Operation::Delete, stored, None, "new", &Moment::current()).unwrap()
+}
+
+fn rule_ids(plan: &Plan) -> Vec<&str> {
+    let ids = plan
+        .events
+        .iter()
+        .map(|event| event.meta.rule_id.as_deref());
+    ids.flatten().collect()
+}
+
+fn envelope() -> Envelope {
+    Envelope {
+        id: uuid::Uuid::now_v7(),
+        topic: "follow.moved".into(),
+        version: None,
+        payload: json!({"to": "x"}),
+        meta: Meta::default(),
+    }
+}
+
+#[test]
+fn rules_in_code_are_checked_like_others() {
+    assert_eq!(check_code_rules(&model()), Ok(()));
+    let wrong = Rule::when("status")
+        .eql("paid")
+        .emit_topic("follow.mvoed", json!({}));
+    let model = model().with_rules(Rules::from(vec![wrong]));
+    assert!(check_code_rules(&model).is_err());
+}
