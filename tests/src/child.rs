@@ -7,7 +7,12 @@ const SIGKILL: i32 = 9;
 
 /// Whether the child was killed (else it came to its end).
 pub async fn run(program: &str, args: &[&str]) -> bool {
-    let child = tokio::process::Command::new(program).args(args).stdin(Stdio::null()).output().await.unwrap();
+    let child = tokio::process::Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
     match child.status.signal() {
         Some(SIGKILL) => true,
         _ if child.status.success() => false,

@@ -120,7 +120,9 @@ pub async fn until_child_is_gone(db: &DatabaseConnection) {
     if is_sqlite(db) {
         return;
     }
-    let sessions = format!("SELECT 1 AS one FROM pg_stat_activity WHERE application_name = '{CHILD}' AND datname = current_database()");
+    let sessions = format!(
+        "SELECT 1 AS one FROM pg_stat_activity WHERE application_name = '{CHILD}' AND datname = current_database()"
+    );
     let statement = sea_orm::Statement::from_string(db.get_database_backend(), sessions);
     while db.query_one_raw(statement.clone()).await.unwrap().is_some() {
         tokio::time::sleep(Duration::from_millis(2)).await;

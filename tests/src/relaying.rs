@@ -21,7 +21,11 @@ use crate::outcome::outbox;
 pub async fn drain_into(db: &DatabaseConnection, journal: PathBuf, clock: SharedClock) {
     let write_down = handler_fn(move |cx| {
         let line = line(&cx.envelope);
-        let mut file = OpenOptions::new().append(true).create(true).open(&journal).unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&journal)
+            .unwrap();
         file.write_all(line.as_bytes()).unwrap();
         async { Ok(Value::Null) }
     });
@@ -32,22 +36,37 @@ pub async fn drain_into(db: &DatabaseConnection, journal: PathBuf, clock: Shared
         options: HandlerOptions::default(),
         handler: Arc::new(write_down),
     };
-    let destination = InProcess::builder().clock(clock.clone()).handlers([handler]).build().unwrap();
-    let relay = Relay::builder(outbox(db), Arc::new(destination)).clock(clock).batch(3).build();
+    let destination = InProcess::builder()
+        .clock(clock.clone())
+        .handlers([handler])
+        .build()
+        .unwrap();
+    let relay = Relay::builder(outbox(db), Arc::new(destination))
+        .clock(clock)
+        .batch(3)
+        .build();
     relay.drain().await.unwrap();
 }
 
 /// `per_aggregate` events each of two aggregates, in turn.
 pub fn events(per_aggregate: u32) -> Vec<Envelope> {
-    let aggregates = [format!("order:{}", Uuid::new_v4()), format!("order:{}", Uuid::new_v4())];
-    let numbered = (0..per_aggregate).flat_map(|n| aggregates.iter().map(move |aggregate| (n, aggregate)));
+    let aggregates = [
+        format!("order:{}", Uuid::new_v4()),
+        format!("order:{}", Uuid::new_v4()),
+    ];
+    let numbered =
+        (0..per_aggregate).flat_map(|n| aggregates.iter().map(move |aggregate| (n, aggregate)));
     numbered
         .map(|(n, aggregate)| Envelope {
             id: Uuid::now_v7(),
             topic: "order.moved".into(),
             version: None,
             payload: json!({ "n": n }),
-            meta: Meta { aggregate: Some(aggregate.clone()), created_at: Some(Utc::now()), ..Meta::default() },
+            meta: Meta {
+                aggregate: Some(aggregate.clone()),
+                created_at: Some(Utc::now()),
+                ..Meta::default()
+            },
         })
         .collect()
 }
@@ -61,7 +80,10 @@ pub fn assert_delivered(events: &[Envelope], journal: &Path, label: &str) {
             first_times.push(line);
         }
     }
-    let mut expected: Vec<String> = events.iter().map(|event| line(event).trim().to_owned()).collect();
+    let mut expected: Vec<String> = events
+        .iter()
+        .map(|event| line(event).trim().to_owned())
+        .collect();
     // A stable sort by aggregate keeps the order within each.
     expected.sort_by_key(|line| aggregate_of(line).to_owned());
     first_times.sort_by_key(|line| aggregate_of(line));

@@ -31,13 +31,21 @@ async fn killed_at_every_statement(database: TestDatabase) {
         let journal = folder.path().join(format!("{n}"));
         let (path, boundary) = (journal.display().to_string(), n.to_string());
         let url = database.child_url();
-        let killed = child::run(env!("CARGO_BIN_EXE_crash-child"), &["relay", &url, &path, &boundary]).await;
+        let killed = child::run(
+            env!("CARGO_BIN_EXE_crash-child"),
+            &["relay", &url, &path, &boundary],
+        )
+        .await;
         databases::until_child_is_gone(&db).await;
 
         relaying::drain_into(&db, journal.clone(), later()).await;
         relaying::assert_delivered(&events, &journal, &format!("killed after statement {n}"));
         let status = store.status().await.unwrap();
-        assert_eq!((status.pending, status.dead), (0, 0), "killed after statement {n}");
+        assert_eq!(
+            (status.pending, status.dead),
+            (0, 0),
+            "killed after statement {n}"
+        );
         if !killed {
             println!("killed at {} boundaries", n - 1);
             assert!(n > 3, "the relay was killed at {} boundaries only", n - 1);

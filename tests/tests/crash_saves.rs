@@ -66,7 +66,11 @@ async fn kill_through(database: &TestDatabase, path: Path, act: Act) -> (u64, u6
 async fn run_child(url: &str, path: Path, act: Act, id: Uuid, n: u64) -> bool {
     let (path, act) = (format!("{path:?}"), format!("{act:?}"));
     let (id, n) = (id.to_string(), n.to_string());
-    child::run(env!("CARGO_BIN_EXE_crash-child"), &["save", url, &path, &act, &id, &n]).await
+    child::run(
+        env!("CARGO_BIN_EXE_crash-child"),
+        &["save", url, &path, &act, &id, &n],
+    )
+    .await
 }
 
 #[tokio::test]
@@ -89,7 +93,10 @@ async fn rolled_back_at_every_statement(database: TestDatabase) {
         for path in [Path::Follow, Path::Pool] {
             let cuts = cut_through(&database, path, act).await;
             println!("{path:?} {act:?}: cut at {cuts} boundaries");
-            assert!(cuts >= 2, "{path:?} {act:?} was cut at {cuts} boundaries only");
+            assert!(
+                cuts >= 2,
+                "{path:?} {act:?} was cut at {cuts} boundaries only"
+            );
         }
     }
     database.drop_database().await;

@@ -38,12 +38,19 @@ impl Rules {
         CoreRules::from_json(text).into()
     }
 
-    pub(crate) fn passing(&self) -> Option<&Arc<Passing>> {
-        self.passing.as_ref()
+    pub(crate) fn pass(&mut self, passing: Passing) {
+        self.passing = Some(Arc::new(passing));
     }
 
-    pub(crate) fn pass(&mut self, passing: Option<Arc<Passing>>) {
-        self.passing = passing;
+    pub(crate) fn take_passing(&mut self) -> Option<Arc<Passing>> {
+        self.passing.take()
+    }
+
+    pub(crate) fn take_passing_if(
+        &mut self,
+        which: impl Fn(&Passing) -> bool,
+    ) -> Option<Arc<Passing>> {
+        self.passing.take_if(|passing| which(passing))
     }
 }
 

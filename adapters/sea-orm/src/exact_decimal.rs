@@ -98,7 +98,9 @@ impl TryGetable for ExactDecimal {
     /// Reads text (SQLite) or the database's own decimal.
     fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
         match Option::<String>::try_get_by(row, index) {
-            Ok(Some(digits)) => digits.parse().map_err(|cause: rust_decimal::Error| not_decimal(&digits, &cause)),
+            Ok(Some(digits)) => digits
+                .parse()
+                .map_err(|cause: rust_decimal::Error| not_decimal(&digits, &cause)),
             Ok(None) => Err(TryGetError::Null(format!("{index:?}"))),
             Err(_) => Decimal::try_get_by(row, index).map(Self),
         }
@@ -106,5 +108,8 @@ impl TryGetable for ExactDecimal {
 }
 
 fn not_decimal(digits: &str, cause: &rust_decimal::Error) -> TryGetError {
-    DbErr::Type(format!("`{digits}` is not a decimal of at most 28 digits: {cause}")).into()
+    DbErr::Type(format!(
+        "`{digits}` is not a decimal of at most 28 digits: {cause}"
+    ))
+    .into()
 }

@@ -15,7 +15,7 @@ use crate::entity::Follow;
 use crate::hooks;
 use crate::passing::Passing;
 use crate::plan::Moment;
-use crate::row::Lock;
+use crate::row::{self, Lock};
 use crate::transaction;
 
 /// Saves of an active model in a transaction of their own: what fires is committed with the row, or neither is.
@@ -151,6 +151,7 @@ where
 async fn begin<C: ConnectionTrait + TransactionTrait>(
     db: &C,
 ) -> Result<(C::Transaction, Lock), DbErr> {
+    row::supported(db)?;
     let on_a_connection = typeid::of::<C>() == TypeId::of::<DatabaseConnection>();
     if db.get_database_backend() == DbBackend::Sqlite && on_a_connection {
         let options = TransactionOptions {
@@ -240,9 +241,8 @@ async fn after<E: Follow, C: ConnectionTrait>(
     mut model: E::Model,
     insert: bool,
 ) -> Result<E::Model, DbErr> {
-    let passing = std::sync::Arc::new(Passing::Followed);
-    E::rules_mut(&mut model).pass(Some(passing));
+    E::rules_mut(&mut model).pass(Passing::Followed);
     let mut model = E::ActiveModel::after_save(model, db, insert).await?;
-    E::rules_mut(&mut model).pass(None);
+    E::rules_mut(&mut model).take_passing();
     Ok(model)
 }

@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::column::Rules;
 use crate::entity::Follow;
 use crate::passing::Passing;
-use crate::row::Lock;
+use crate::row::{self, Lock};
 use crate::{attach, plan, pool, transaction};
 
 type Entity<A> = <A as ActiveModelTrait>::Entity;
@@ -34,6 +34,7 @@ where
     if is_followed::<Entity<A>>(&mut model) {
         return Ok(model);
     }
+    row::supported(db)?;
     match (insert, is_transaction::<C>()) {
         (false, true) => transaction::before_update::<Entity<A>, C>(db, model).await,
         (false, false) => pool::before_update::<Entity<A>, C>(db, model).await,
@@ -57,8 +58,9 @@ where
     A: ActiveModelTrait<Entity: Follow<ActiveModel = A>>,
     C: ConnectionTrait,
 {
-    let passing = Entity::<A>::rules(&model).passing();
-    if !insert || passing.is_some_and(|passing| matches!(**passing, Passing::Followed)) {
+    let mut model = model;
+    let passing = Entity::<A>::rules_mut(&mut model).take_passing();
+    if !insert || matches!(passing.as_deref(), Some(Passing::Followed)) {
         return Ok(model);
     }
     if is_transaction::<C>() {
@@ -81,6 +83,7 @@ where
     if is_followed::<Entity<A>>(&mut model) {
         return Ok(model);
     }
+    row::supported(db)?;
     let deleting = if is_transaction::<C>() {
         let moment = plan::Moment::current();
         let plan =
@@ -142,13 +145,12 @@ fn is_transaction<C: ConnectionTrait>() -> bool {
     typeid::of::<C>() == TypeId::of::<DatabaseTransaction>()
 }
 
+/// Whether a `*_and_follow` method runs this save. Told once: what the user's own hook saves afterwards with
+/// this model is a save of its own.
 fn is_followed<E: Follow>(model: &mut E::ActiveModel) -> bool {
     let rules = rules_in::<E>(model);
-    rules.is_some_and(|rules| {
-        rules
-            .passing()
-            .is_some_and(|passing| matches!(**passing, Passing::Followed))
-    })
+    let passing = rules.and_then(|rules| rules.take_passing_if(|p| matches!(p, Passing::Followed)));
+    passing.is_some()
 }
 
 /// Lets something ride on a model's rules. Rules that are not set become unchanged ones, which no update or
@@ -159,15 +161,12 @@ pub(crate) fn pass<E: Follow>(model: &mut E::ActiveModel, passing: Passing) {
         *rules = ActiveValue::Unchanged(Rules::new());
     }
     if let Some(rules) = rules_in::<E>(model) {
-        rules.pass(Some(Arc::new(passing)));
+        rules.pass(passing);
     }
 }
 
 pub(crate) fn take_passing<E: Follow>(model: &mut E::ActiveModel) -> Option<Arc<Passing>> {
-    let rules = rules_in::<E>(model)?;
-    let passing = rules.passing().cloned();
-    rules.pass(None);
-    passing
+    rules_in::<E>(model)?.take_passing()
 }
 
 fn rules_in<E: Follow>(model: &mut E::ActiveModel) -> Option<&mut Rules> {

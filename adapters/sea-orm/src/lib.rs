@@ -1,4 +1,5 @@
-//! CelerySalt for SeaORM 2 models.
+#![doc = include_str!("docs/guide.md")]
+
 mod attach;
 mod catalog;
 mod column;

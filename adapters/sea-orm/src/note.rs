@@ -4,16 +4,31 @@ use celerysalt::chain::Chain;
 use celerysalt::event::Envelope;
 use celerysalt::rules::Rules;
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// After this time a claim to delete has no owner any more, and an intent whose row shows nothing of it
-/// is dropped.
+/// After this time the saver that announced something and shows nothing of it is gone for good.
 const STALE: TimeDelta = TimeDelta::minutes(10);
 
-/// What a row carries until it is moved: the intent's id and what is left to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// So long a claim to delete keeps other deletes from making their own: the delete follows it at once.
+const CLAIM_STANDS: TimeDelta = TimeDelta::seconds(10);
+
+/// What a row carries beside its rules.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Note {
+    /// What a save has left to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) save: Option<Save>,
+    /// A delete that is on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claim: Option<Claim>,
+}
+
+/// A save whose events are still to be moved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Save {
     /// The intent in `celerysalt_pending`.
     pub(crate) id: Uuid,
     #[serde(flatten)]
@@ -27,43 +42,66 @@ pub(crate) enum Left {
     Events(Vec<Envelope>),
     /// The row was inserted in this chain; its on-insert rules are to be evaluated.
     Inserted(Chain),
-    /// The row is about to be deleted, with these events.
-    Deleting(Vec<Envelope>),
+}
+
+/// The row is about to be deleted: whoever deletes it, these events fire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    /// The intent in `celerysalt_pending`.
+    pub(crate) id: Uuid,
+    /// What fires when the row is gone.
+    pub(crate) events: Vec<Envelope>,
 }
 
 impl Note {
-    /// The note in a row's rules.
-    pub(crate) fn of(rules: &Rules) -> Option<Self> {
-        let note = rules.note()?;
-        match serde_json::from_value(note.clone()) {
-            Ok(note) => Some(note),
-            Err(error) => {
-                tracing::error!(%error, "a rules column carries a `celerysalt` note that cannot be read; it is dropped");
-                None
-            }
-        }
+    /// The note in a row's rules; empty when there is none.
+    pub(crate) fn of(rules: &Rules) -> Self {
+        let Some(note) = rules.note() else {
+            return Self::default();
+        };
+        serde_json::from_value(note.clone()).unwrap_or_else(|error| {
+            tracing::error!(%error, "a rules column carries a `celerysalt` note that cannot be read; it is dropped");
+            Self::default()
+        })
     }
 
-    /// Puts the note into the rules of a row.
-    pub(crate) fn put(&self, rules: &mut Rules) -> Result<(), serde_json::Error> {
-        rules.set_note(Some(serde_json::to_value(self)?));
+    /// Puts the note into the rules of a row, or takes it out when it is empty.
+    pub(crate) fn put(&self, rules: &mut Rules) -> Result<(), DbErr> {
+        let note = match self {
+            Self {
+                save: None,
+                claim: None,
+            } => None,
+            some => Some(serde_json::to_value(some).map_err(|e| DbErr::Json(e.to_string()))?),
+        };
+        rules.set_note(note);
         Ok(())
     }
 
-    /// Whether the note's writer has had its time.
-    pub(crate) fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        is_stale(self.id, now)
+    /// Takes out what stands for an intent; whether there was anything.
+    pub(crate) fn take_out(&mut self, intent: Uuid) -> bool {
+        let save = self.save.take_if(|save| save.id == intent);
+        let claim = self.claim.take_if(|claim| claim.id == intent);
+        save.is_some() || claim.is_some()
+    }
+}
+
+impl Claim {
+    /// Whether its delete may still come.
+    pub(crate) fn stands(&self, now: DateTime<Utc>) -> bool {
+        age(self.id, now).is_some_and(|age| age < CLAIM_STANDS)
     }
 }
 
 /// Whether an intent is so old that its saver is gone.
 pub(crate) fn is_stale(intent: Uuid, now: DateTime<Utc>) -> bool {
-    made_at(intent).is_none_or(|made| made + STALE <= now)
+    age(intent, now).is_none_or(|age| age >= STALE)
 }
 
-fn made_at(intent: Uuid) -> Option<DateTime<Utc>> {
+fn age(intent: Uuid, now: DateTime<Utc>) -> Option<TimeDelta> {
     let (seconds, nanos) = intent.get_timestamp()?.to_unix();
-    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    let made = DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)?;
+    Some(now - made)
 }
 
 /// A new intent's id, which tells when it was made.
@@ -81,22 +119,39 @@ mod tests {
     #[test]
     fn a_note_is_small_json_that_comes_back() {
         let note = Note {
-            id: Uuid::nil(),
-            left: Left::Inserted(Chain::default()),
+            save: Some(Save {
+                id: Uuid::nil(),
+                left: Left::Inserted(Chain::default()),
+            }),
+            claim: None,
         };
-        let json = serde_json::to_value(&note).unwrap();
+        let mut rules = Rules::new();
+        note.put(&mut rules).unwrap();
         assert_eq!(
-            json,
-            serde_json::json!({"id": "00000000-0000-0000-0000-000000000000", "inserted": {}})
+            rules.to_json(),
+            r#"[{"celerysalt":{"save":{"id":"00000000-0000-0000-0000-000000000000","inserted":{}}}}]"#
         );
-        assert_eq!(serde_json::from_value::<Note>(json).unwrap(), note);
+        assert_eq!(Note::of(&rules), note);
+        Note::default().put(&mut rules).unwrap();
+        assert_eq!(rules.to_json(), "[]");
+    }
+
+    #[test]
+    fn a_note_that_cannot_be_read_is_none() {
+        let rules = Rules::loaded(r#"[{"celerysalt": {"frobs": 1}}]"#);
+        assert_eq!(Note::of(&rules), Note::default());
     }
 
     #[test]
     fn an_intent_tells_its_age() {
         let made = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let intent = new_intent(made);
-        assert!(!is_stale(intent, made + TimeDelta::minutes(9)));
-        assert!(is_stale(intent, made + TimeDelta::minutes(10)));
+        let claim = Claim {
+            id: new_intent(made),
+            events: Vec::new(),
+        };
+        assert!(claim.stands(made + TimeDelta::seconds(9)));
+        assert!(!claim.stands(made + TimeDelta::seconds(10)));
+        assert!(!is_stale(claim.id, made + TimeDelta::minutes(9)));
+        assert!(is_stale(claim.id, made + TimeDelta::minutes(10)));
     }
 }

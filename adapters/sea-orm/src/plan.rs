@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
-use crate::note::{Left, Note};
+use crate::note::{Left, Note, Save};
 use crate::{attach, catalog};
 
 /// What comes with a save.
@@ -80,14 +80,14 @@ pub(crate) fn update<E: Follow>(
         Some(callers) => attach::merged::<E>(stored, callers)?,
         None => stored.clone(),
     };
-    let note = Note::of(stored);
-    if rules.is_empty() && note.is_none() && followed.def.rules().is_empty() && callers.is_none() {
+    let nothing = rules.is_empty() && followed.def.rules().is_empty() && callers.is_none();
+    if nothing && stored.note().is_none() {
         return Ok(Plan::default());
     }
     let key = Key::<E>::of_model(old).aggregate();
     let row = followed.row(old);
     let mut plan = Plan::default();
-    settle::<E>(note, &mut rules, &row, &key, moment, &mut plan);
+    settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
     let new = followed.written(&row, model);
     let change = Change {
         operation: Operation::Update,
@@ -129,7 +129,11 @@ pub(crate) fn insert<E: Follow>(model: &E::Model, moment: &Moment) -> Result<Pla
     let mut rules = stored.clone();
     rules.set_note(None);
     let mut plan = Plan {
-        intents: Note::of(stored).map(|note| note.id).into_iter().collect(),
+        intents: Note::of(stored)
+            .save
+            .map(|save| save.id)
+            .into_iter()
+            .collect(),
         ..Plan::default()
     };
     let key = Key::<E>::of_model(model).aggregate();
@@ -146,18 +150,16 @@ pub(crate) fn delete<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan,
     let mut rules = stored.clone();
     let key = Key::<E>::of_model(old).aggregate();
     let row = E::followed().row(old);
-    let note = Note::of(stored);
-    if let Some(Note {
-        id,
-        left: Left::Deleting(events),
-    }) = note
-    {
-        // Another has claimed the row for its delete: whoever deletes it, these events fire.
-        plan.intents.push(id);
-        plan.events = events;
+    let claim = Note::of(stored)
+        .claim
+        .filter(|claim| claim.stands(moment.now));
+    settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
+    if let Some(claim) = claim {
+        // Another is deleting the row: whoever does it, the claim's events fire.
+        plan.intents.push(claim.id);
+        plan.events.extend(claim.events);
         return Ok(plan);
     }
-    settle::<E>(note, &mut rules, &row, &key, moment, &mut plan);
     let change = Change {
         operation: Operation::Delete,
         old: Some(&row),
@@ -168,33 +170,42 @@ pub(crate) fn delete<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan,
     Ok(plan)
 }
 
-/// Takes over what an earlier save without a transaction has left in the row.
+/// Takes over what earlier saves without a transaction have left in the row.
 pub(crate) fn settle<E: Follow>(
-    note: Option<Note>,
+    rules: &mut CoreRules,
+    row: &Row,
+    key: &str,
+    moment: &Moment,
+    plan: &mut Plan,
+) -> Result<(), DbErr> {
+    let mut note = Note::of(rules);
+    if let Some(save) = note.save.take() {
+        settle_save::<E>(save, rules, row, key, moment, plan);
+    }
+    let abandoned = note.claim.take_if(|claim| !claim.stands(moment.now));
+    plan.intents.extend(abandoned.map(|claim| claim.id));
+    note.put(rules)
+}
+
+fn settle_save<E: Follow>(
+    save: Save,
     rules: &mut CoreRules,
     row: &Row,
     key: &str,
     moment: &Moment,
     plan: &mut Plan,
 ) {
-    let Some(note) = note else {
-        rules.set_note(None);
-        return;
-    };
-    match &note.left {
-        Left::Deleting(_) if !note.is_stale(moment.now) => return,
-        Left::Deleting(_) => {}
-        Left::Events(events) => plan.events.extend_from_slice(events),
+    plan.intents.push(save.id);
+    match save.left {
+        Left::Events(events) => plan.events.extend(events),
         Left::Inserted(chain) => {
-            let evaluated = inserted::<E>(row, key, rules, moment, chain, plan);
+            let evaluated = inserted::<E>(row, key, rules, moment, &chain, plan);
             if let Err(error) = evaluated {
                 // The insert is long committed; its chain was too deep, and no later save is to fail for it.
                 tracing::error!(model = E::NAME, row = key, %error, "on-insert rules are not followed");
             }
         }
     }
-    plan.intents.push(note.id);
-    rules.set_note(None);
 }
 
 fn inserted<E: Follow>(

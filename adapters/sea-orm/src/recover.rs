@@ -3,8 +3,8 @@
 use futures::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ActiveValue, ColumnTrait, Condition, DatabaseConnection, DatabaseTransaction, DbErr,
-    IntoActiveModel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveValue, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, IntoActiveModel,
+    QueryFilter, QueryOrder, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use celerysalt::rules::Rules as CoreRules;
@@ -132,12 +132,15 @@ async fn in_transaction<E: Follow>(
     let Some(intent) = tables::intent(db, intent.id).await? else {
         return Ok(Outcome::Left);
     };
+    let is_stale = note::is_stale(intent.id, moment.now);
     match found {
+        // A claim to delete: its delete may wait for a lock.
+        Some(_) if intent.operation == "delete" && !is_stale => Ok(Outcome::Left),
         Some(old) if carries(&intent, E::rules(&old)) => {
             settle::<E>(db, old, &intent, &moment).await
         }
         None if intent.events.is_some() => gone(db, &intent, &moment).await,
-        _ if note::is_stale(intent.id, moment.now) => {
+        _ if is_stale => {
             tables::delete_intents(db, &[intent.id]).await?;
             Ok(Outcome::Dropped)
         }
@@ -146,7 +149,7 @@ async fn in_transaction<E: Follow>(
 }
 
 fn carries(intent: &Intent, rules: &CoreRules) -> bool {
-    Note::of(rules).is_some_and(|note| note.id == intent.id)
+    Note::of(rules).take_out(intent.id)
 }
 
 /// The row of an intent, locked: by its key, or by the note when the database made the key.
@@ -154,14 +157,19 @@ async fn find<E: Follow>(
     db: &DatabaseTransaction,
     intent: &Intent,
 ) -> Result<Option<E::Model>, DbErr> {
-    let which = match intent.row_key.as_ref().and_then(Key::<E>::from_json) {
-        Some(key) => key.condition(),
+    let select = match intent.row_key.as_ref().and_then(Key::<E>::from_json) {
+        Some(key) => E::find().filter(key.condition()),
         None => {
             let rules = Expr::col(E::followed().rules.as_column_ref());
-            Condition::all().add(rules.cast_as("text").like(format!("%{}%", intent.id)))
+            let noted = rules.cast_as("text").like(format!("%{}%", intent.id));
+            // The newest keys first: that is where the row is, if it is there.
+            let keys = E::followed().keys.iter();
+            keys.fold(E::find().filter(noted), |select, key| {
+                select.order_by_desc(*key)
+            })
         }
     };
-    row::locked::<E, _>(db, which, LockType::Update, Lock::Held).await
+    row::locked::<E, _>(db, select, LockType::Update, Lock::Held).await
 }
 
 /// The row carries the intent's note.
@@ -172,20 +180,10 @@ async fn settle<E: Follow>(
     moment: &Moment,
 ) -> Result<Outcome, DbErr> {
     let mut rules: CoreRules = (**E::rules(&old)).clone();
-    let note = Note::of(&rules);
     let mut plan = Plan::default();
     let key = Key::<E>::of_model(&old).aggregate();
-    plan::settle::<E>(
-        note,
-        &mut rules,
-        &E::followed().row(&old),
-        &key,
-        moment,
-        &mut plan,
-    );
-    if plan.intents.is_empty() {
-        return Ok(Outcome::Left); // A claim to delete that is still fresh.
-    }
+    let row = E::followed().row(&old);
+    plan::settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
     let mut write = old.into_active_model();
     *E::active_rules_mut(&mut write) = ActiveValue::Set(rules.into());
     E::update(write).exec_without_returning(db).await?;

@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ColumnTrait, ColumnType, Condition, ConnectionTrait, DbBackend, DbErr, FromQueryResult,
-    IdenStatic, Iterable, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, ColumnType, ConnectionTrait, DbBackend, DbErr, FromQueryResult, IdenStatic,
+    Iterable, QueryFilter, QuerySelect, QueryTrait, Select,
 };
 
 use crate::entity::Follow;
@@ -26,11 +26,10 @@ pub(crate) enum Lock {
 /// The row as it stands now, held until the transaction ends. `db` must be in a transaction.
 pub(crate) async fn locked<E: Follow, C: ConnectionTrait>(
     db: &C,
-    which: Condition,
+    select: Select<E>,
     kind: LockType,
     lock: Lock,
 ) -> Result<Option<E::Model>, DbErr> {
-    let select = E::find().filter(which);
     match db.get_database_backend() {
         DbBackend::Postgres => select.lock(kind).one(db).await,
         DbBackend::Sqlite => {
@@ -116,7 +115,15 @@ fn is_blob(ty: &ColumnType) -> bool {
     )
 }
 
-pub(crate) fn unsupported(backend: DbBackend) -> DbErr {
+/// Refuses databases whose saves would not be followed right.
+pub(crate) fn supported<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
+    match db.get_database_backend() {
+        DbBackend::Postgres | DbBackend::Sqlite => Ok(()),
+        other => Err(unsupported(other)),
+    }
+}
+
+fn unsupported(backend: DbBackend) -> DbErr {
     DbErr::from(FollowError::Backend {
         backend: backend.as_str(),
     })

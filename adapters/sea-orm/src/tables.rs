@@ -60,43 +60,39 @@ pub(crate) async fn insert_events<C: ConnectionTrait>(
     db.execute(&insert).await.map(drop)
 }
 
-/// Announces a save.
+/// Announces a save, with the events of a row that is about to go. One that is announced already gets the
+/// events.
 pub(crate) async fn insert_intent<C: ConnectionTrait>(
     db: &C,
     intent: &Intent,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    let row_key = intent.row_key.clone().map(Box::new);
+    let events = intent.events.as_ref().map(to_json).transpose()?;
     let mut insert = Query::insert();
     insert
         .into_table(PENDING)
-        .columns(["id", "model", "row_key", "operation", "created_at"])
+        .columns([
+            "id",
+            "model",
+            "row_key",
+            "operation",
+            "events",
+            "created_at",
+        ])
         .values_panic(
             [
                 id(backend, intent.id),
                 intent.model.clone().into(),
-                Value::Json(row_key),
+                Value::Json(intent.row_key.clone().map(Box::new)),
                 intent.operation.into(),
+                Value::Json(events.map(Box::new)),
                 instant(backend, intent.created_at),
             ]
             .map(Expr::val),
         );
+    let again = OnConflict::column("id").update_column("events").to_owned();
+    insert.on_conflict(again);
     db.execute(&insert).await.map(drop)
-}
-
-/// Keeps the events of a row that is about to go, unless they are kept already.
-pub(crate) async fn keep_events<C: ConnectionTrait>(
-    db: &C,
-    intent: Uuid,
-    events: &[Envelope],
-) -> Result<(), DbErr> {
-    let mut update = Query::update();
-    update
-        .table(PENDING)
-        .value("events", to_json(&events)?)
-        .and_where(Expr::col("id").eq(id(db.get_database_backend(), intent)))
-        .and_where(Expr::col("events").is_null());
-    db.execute(&update).await.map(drop)
 }
 
 /// Ends intents; those that have ended already do not matter.

@@ -2,7 +2,7 @@
 //! after the row was written. Nothing here begins or ends the transaction.
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryTrait};
+use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryFilter, QueryTrait};
 
 use crate::entity::Follow;
 use crate::key::Key;
@@ -20,7 +20,14 @@ pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
     let Some(key) = Key::<E>::of_active(model) else {
         return Ok(Plan::default());
     };
-    match row::locked::<E, C>(db, key.condition(), LockType::NoKeyUpdate, lock).await? {
+    match row::locked::<E, C>(
+        db,
+        E::find().filter(key.condition()),
+        LockType::NoKeyUpdate,
+        lock,
+    )
+    .await?
+    {
         Some(old) => plan::update::<E>(&old, model, moment),
         None => Ok(Plan::default()),
     }
@@ -107,7 +114,14 @@ pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
     let Some(key) = Key::<E>::of_active(model) else {
         return Ok(Plan::default());
     };
-    match row::locked::<E, C>(db, key.condition(), LockType::Update, lock).await? {
+    match row::locked::<E, C>(
+        db,
+        E::find().filter(key.condition()),
+        LockType::Update,
+        lock,
+    )
+    .await?
+    {
         Some(old) => plan::delete::<E>(&old, moment),
         None => Ok(Plan::default()),
     }

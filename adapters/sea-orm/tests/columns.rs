@@ -17,7 +17,7 @@ use sea_orm::{
 use serde_json::json;
 use support::models::{OrderPaid, created, paid};
 use support::paths::{new_order, only_status, reload, stored_order, with_status};
-use support::{PATHS, TestDb, count, is_postgres, order, outbox, stored_rules, ticket, topics};
+use support::{PATHS, count, is_postgres, order, outbox, stored_rules, ticket, topics};
 use uuid::Uuid;
 
 on_both! {

@@ -7,7 +7,7 @@ use celerysalt::rules::Rule;
 use sea_orm::{DatabaseConnection, IntoActiveModel};
 use support::models::{deleted, paid};
 use support::paths::{only_status, reload, stored_order};
-use support::{PATHS, Path, TestDb, count, order, outbox};
+use support::{PATHS, Path, count, order, outbox};
 use tokio::task::JoinSet;
 
 const SAVERS: usize = 16;
@@ -97,7 +97,7 @@ async fn fires_once(db: &DatabaseConnection, paths: &[Path], rule: Rule) {
             savers.spawn(async move {
                 path.update(&db, only_status(order.id, "paid"))
                     .await
-                    .unwrap()
+                    .unwrap_or_else(|error| panic!("{path:?}: {error}"))
             });
         }
         for saved in savers.join_all().await {

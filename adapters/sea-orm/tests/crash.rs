@@ -14,10 +14,10 @@ use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, ModelTrait};
 use support::failing::Failing;
 use support::models::{created, deleted, paid};
 use support::paths::{new_order, only_status, reload, stored_order, with_status};
-use support::{TestDb, count, order, outbox, stored_rules};
+use support::{count, order, outbox, stored_rules};
 
 /// More statements than any save sends.
-const STEPS: usize = 40;
+const STEPS: usize = 20;
 
 on_both! {
     async fn an_update_is_whole_after_recovery_wherever_it_dies(test: &TestDb) {
@@ -126,6 +126,28 @@ on_both! {
         }
     }
 
+    async fn a_claim_that_was_abandoned_does_not_tell_old_data(test: &TestDb) {
+        for (steps, arrives) in crashes() {
+            for path in support::PATHS {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{steps} {arrives} {path:?}");
+                let order = stored_order(&test.db, &number, vec![deleted()]).await;
+                let db = Failing::new(&test.db, steps, arrives);
+                let _ = order.clone().delete(&db).await;
+                if find(&test.db, &number).await.is_some() {
+                    soon(path.update(&test.db, only_status(order.id, "changed"))).await.unwrap();
+                    let changed = reload(&test.db, order.id).await;
+                    assert_eq!(soon(path.delete(&test.db, changed)).await.unwrap(), 1);
+                    let fired = outbox(&test.db).await.split_off(before);
+                    assert_eq!(fired[0].payload["status"], "changed", "{number}");
+                }
+                recover_now_and_later(&test.db).await;
+                assert_eq!(outbox(&test.db).await.len() - before, 1, "{number}");
+                assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+            }
+        }
+    }
+
     async fn a_future_that_is_dropped_is_a_crash_too(test: &TestDb) {
         for polls in 1..60_usize {
             let before = outbox(&test.db).await.len();
@@ -196,6 +218,12 @@ fn crashes() -> impl Iterator<Item = (usize, bool)> {
 async fn recover_now_and_later(db: &DatabaseConnection) {
     assert_eq!(recover(db).await.unwrap().failed, 0);
     assert_eq!(later(recover(db)).await.unwrap().failed, 0);
+}
+
+/// When a claim to delete stands no more.
+async fn soon<F: Future>(save: F) -> F::Output {
+    let clock = TestClock::at(Utc::now() + TimeDelta::seconds(11));
+    clock::scope(Arc::new(clock), save).await
 }
 
 async fn later<F: Future>(recovery: F) -> F::Output {

@@ -12,7 +12,7 @@ use celerysalt::outbox::{DeadLetterStore, OutboxError, OutboxStore, Settlement, 
 use celerysalt_migrations::{Dialect, down_sql, up_sql};
 use celerysalt_sql::{SqlOutbox, postgres::append_in};
 use chrono::{DateTime, TimeDelta, Utc};
-use common::{Postgres, run};
+use common::postgres::{Postgres, run};
 
 const LEASE: Duration = Duration::from_secs(30);
 

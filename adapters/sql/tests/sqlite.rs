@@ -11,7 +11,7 @@ use celerysalt::outbox::conformance::{Subject, event};
 use celerysalt::outbox::{DeadLetterStore, OutboxError, OutboxStore, Settlement, SharedOutbox};
 use celerysalt_sql::{SqlOutbox, sqlite::append_in};
 use chrono::{DateTime, TimeDelta, Utc};
-use common::Sqlite;
+use common::sqlite::Sqlite;
 
 const LEASE: Duration = Duration::from_secs(30);
 

@@ -219,57 +219,57 @@ macro_rules! modifiers {
     ($ty:ty, |$self:ident| $rule:expr) => {
         impl $ty {
             /// The old value of the field must equal this.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn was(mut $self, value: impl Into<Operand>) -> Self {
                 let value = normalized(Operator::Eql, value.into());
                 $rule.was = Some(Was::Equals(value));
                 $self
             }
             /// The old value of the field must satisfy this.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn was_matching(mut $self, operator: Operator, value: impl Into<Operand>) -> Self {
                 let value = normalized(operator, value.into());
                 $rule.was = Some(Was::Matches { operator, value });
                 $self
             }
             /// Fires when the operator holds and did not hold before.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn enter(mut $self) -> Self {
                 $rule.edge = Edge::Enter;
                 $self
             }
             /// Fires whenever the operator holds at a save.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn level(mut $self) -> Self {
                 $rule.edge = Edge::Level;
                 $self
             }
             /// The operations at which the rule is looked at.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn on(mut $self, operations: impl IntoIterator<Item = Operation>) -> Self {
                 $rule.on = super::document::ordered(operations);
                 $self
             }
             /// What else must hold.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn guard(mut $self, guard: Guard) -> Self {
                 $rule.when = Some(guard);
                 $self
             }
             /// Words for people.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn describe(mut $self, description: impl Into<String>) -> Self {
                 $rule.description = Some(description.into());
                 $self
             }
             /// From this instant on the rule does not fire.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn expires_at(mut $self, at: DateTime<Utc>) -> Self {
                 $rule.expires_at = Some(at);
                 $self
             }
             /// An id of one's own in place of the generated one.
-            #[must_use]
+            #[must_use = "the rule is taken and handed back"]
             pub fn id(mut $self, id: impl Into<String>) -> Self {
                 $rule.id = id.into();
                 $self

@@ -45,7 +45,7 @@ type Key = (u64, Arc<str>);
 static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
 
 fn lookup(model: &ModelDef, rules: &Rules) -> Arc<CompiledRules> {
-    let key: Key = (model.identity(), rules.to_json().into());
+    let key: Key = (model.identity(), rules.content().into());
     if let Some(known) = cache().get_or_insert_default().get(&key) {
         return known;
     }

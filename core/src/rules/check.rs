@@ -1,12 +1,15 @@
 //! The check of rules when they are attached: everything that could be known to be wrong.
 
-use super::Rules;
-use super::compile::{Compiled, Slot};
-use super::destination;
+use std::sync::Arc;
+
+use super::column::Entry;
+use super::compile::{Compiled, Slot, named};
 use super::error::{RuleError, RuleErrorKind as Kind, RuleErrors, RuleName};
 use super::test::Problems;
+use super::{Rules, destination, parse};
 use crate::catalog::EventSchemas;
 use crate::model::ModelDef;
+use crate::template::Template;
 
 /// Checks rules that are to stand in a row of the model: all problems, not only the first.
 ///
@@ -46,16 +49,14 @@ pub fn check_standing(
     for (slot, entry) in compiled.slots.iter().zip(&rules.entries) {
         match slot {
             Slot::Rule(compiled) => {
-                let problems =
-                    event_problems(model, schemas, &compiled.rule.event_class, Some(compiled));
-                errors.extend(super::compile::named(&compiled.rule.id, problems));
+                let rule = &compiled.rule;
+                let template = Some(&compiled.template);
+                let problems = event_problems(model, schemas, &rule.event_class, template);
+                errors.extend(named(&RuleName::Id(rule.id.clone()), problems).0);
             }
             Slot::Broken { rule, .. } => {
                 errors.extend(rule.errors.clone());
-                if let Some(rule) = entry.rule() {
-                    let problems = event_problems(model, schemas, &rule.event_class, None);
-                    errors.extend(super::compile::named(&rule.id, problems));
-                }
+                errors.extend(further_errors(model, schemas, entry, &rule.errors));
             }
         }
     }
@@ -65,20 +66,50 @@ pub fn check_standing(
     }
 }
 
+/// What else is wrong with an entry that did not even compile.
+fn further_errors(
+    model: &ModelDef,
+    schemas: &dyn EventSchemas,
+    entry: &Entry,
+    known: &RuleErrors,
+) -> Vec<RuleError> {
+    let mut problems = Problems::new();
+    let rule = match entry {
+        Entry::Rule(rule) => Some(Arc::clone(rule)),
+        Entry::Broken(broken) => parse::sound_part(&broken.value).map(Arc::new),
+    };
+    let Some(rule) = rule else {
+        return Vec::new();
+    };
+    if let (Entry::Broken(_), Err(found)) = (entry, Compiled::new(model, &rule)) {
+        problems.extend(found);
+    }
+    let template = Template::compile(&rule.event_data, model).ok();
+    problems.extend(event_problems(
+        model,
+        schemas,
+        &rule.event_class,
+        template.as_ref(),
+    ));
+    problems.retain(|(path, _)| known.iter().all(|error| error.path != *path));
+    let name = known.iter().next().map(|error| error.rule.clone());
+    named(&name.unwrap_or(RuleName::List), problems).0
+}
+
 fn event_problems(
     model: &ModelDef,
     schemas: &dyn EventSchemas,
     event_class: &str,
-    compiled: Option<&Compiled>,
+    template: Option<&Template>,
 ) -> Problems {
     let info = match destination::resolve(model, schemas, event_class) {
         Ok(info) => info,
         Err(kind) => return vec![("event_class".to_owned(), kind)],
     };
-    let (Some(compiled), Some(schema)) = (compiled, &info.schema) else {
+    let (Some(template), Some(schema)) = (template, &info.schema) else {
         return Problems::new();
     };
-    let misfits = compiled.template.misfits(model, schema).into_iter();
+    let misfits = template.misfits(model, schema).into_iter();
     let misfits = misfits.map(|misfit| {
         let kind = Kind::Misfit {
             topic: info.topic.clone(),

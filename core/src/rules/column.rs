@@ -200,6 +200,12 @@ impl Rules {
         }
     }
 
+    /// The entries as text, without the note: what compiled rules are known by.
+    pub(super) fn content(&self) -> String {
+        let items = self.entries.iter().map(Entry::to_value);
+        Json::Array(items.collect()).to_string()
+    }
+
     /// An adapter's private note in the column; neither a rule nor broken. Callers leave it alone.
     pub fn note(&self) -> Option<&Json> {
         self.note.as_ref()

@@ -139,7 +139,7 @@ fn slot<'e>(model: &ModelDef, entry: &'e Entry, seen: &mut HashSet<&'e str>) -> 
         Err(problems) => Slot::Broken {
             rule: BrokenRule {
                 id: Some(rule.id.clone()),
-                errors: named(&rule.id, problems),
+                errors: named(&RuleName::Id(rule.id.clone()), problems),
             },
             field: rule.field_name.clone(),
             enabled: rule.enabled,
@@ -147,9 +147,9 @@ fn slot<'e>(model: &ModelDef, entry: &'e Entry, seen: &mut HashSet<&'e str>) -> 
     }
 }
 
-pub(super) fn named(id: &str, problems: Problems) -> RuleErrors {
+pub(super) fn named(rule: &RuleName, problems: Problems) -> RuleErrors {
     let errors = problems.into_iter().map(|(path, kind)| RuleError {
-        rule: RuleName::Id(id.to_owned()),
+        rule: rule.clone(),
         path,
         kind,
     });

@@ -6,14 +6,14 @@ use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::compile::{Compiled, named};
 use super::destination;
-use super::error::{RuleErrorKind as Kind, RuleErrors};
+use super::error::{RuleErrorKind as Kind, RuleErrors, RuleName};
 use super::evaluate::{Env, EvaluateError};
 use super::holds::Sight;
 use super::test::Problems;
 use crate::catalog::EventInfo;
 use crate::chain::MAX_DEPTH;
 use crate::event::{Envelope, Meta};
-use crate::model::{Change, ModelDef, Operation};
+use crate::model::{Change, ModelDef};
 use crate::template::RenderContext;
 
 /// Where a rule stands.
@@ -67,8 +67,8 @@ impl<'a> Firing<'a> {
             return Err(Misfire::AlreadyFired);
         }
         let made = self.payload(compiled);
-        let (info, payload) =
-            made.map_err(|problems| Misfire::Broken(named(&rule.id, problems)))?;
+        let (info, payload) = made
+            .map_err(|problems| Misfire::Broken(named(&RuleName::Id(rule.id.clone()), problems)))?;
         if chain.depth > MAX_DEPTH {
             return Err(Misfire::TooDeep(EvaluateError::ChainTooDeep {
                 rule_id: rule.id.clone(),
@@ -120,9 +120,7 @@ impl<'a> Firing<'a> {
         let sight = Sight::of(self.change);
         let context = RenderContext {
             model,
-            old: sight
-                .old
-                .filter(|_| self.change.operation != Operation::Insert),
+            old: sight.old,
             new: sight.this,
             rule: compiled.document(),
             now: env.now,

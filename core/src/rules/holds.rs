@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use bigdecimal::BigDecimal;
+
 use super::Operator;
 use super::compare::{difference, equal, order, printed};
 use super::test::{Prepared, Term, Test};
@@ -159,7 +161,8 @@ impl Test {
         };
         match (difference(from, to), printed(amount)) {
             (Some(difference), Some(amount)) => {
-                amount >= bigdecimal::BigDecimal::default() && difference >= amount
+                let zero = BigDecimal::default();
+                difference > zero && amount >= zero && difference >= amount
             }
             _ => false,
         }

@@ -275,10 +275,12 @@ fn text_of<'v>(value: View<'v>, ty: &FieldType) -> Option<&'v str> {
 }
 
 fn literals(terms: &[Term]) -> Option<Vec<&Value>> {
-    let literal = |term| match term {
-        &Term::Literal(ref value) => Some(value),
-        _ => None,
-    };
+    fn literal(term: &Term) -> Option<&Value> {
+        match term {
+            Term::Literal(value) => Some(value),
+            Term::Field(_) | Term::Old(_) => None,
+        }
+    }
     terms.iter().map(literal).collect()
 }
 

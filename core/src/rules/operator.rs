@@ -53,9 +53,9 @@ pub enum Operator {
     Increased,
     /// Is less (earlier) than in the old row; both must be there.
     Decreased,
-    /// Has grown by at least this amount (of at least 0) since the old row.
+    /// Has grown since the old row, by at least this amount (of at least 0).
     IncreasedBy,
-    /// Has shrunk by at least this amount (of at least 0) since the old row.
+    /// Has shrunk since the old row, by at least this amount (of at least 0).
     DecreasedBy,
 }
 

@@ -54,6 +54,14 @@ pub(super) fn rule(value: &Json, new_id: &dyn Fn() -> String) -> Result<Rule, Ru
     }
 }
 
+/// What of a document with problems can be read nevertheless, so that a check can look at the rest of it.
+pub(super) fn sound_part(value: &Json) -> Option<Rule> {
+    let mut reader = Reader {
+        problems: Vec::new(),
+    };
+    reader.rule(value.as_object()?, &String::new)
+}
+
 fn error(rule: RuleName, path: &str, kind: Kind) -> RuleError {
     RuleError {
         rule,
@@ -92,23 +100,31 @@ impl Reader {
         self.known_keys("", map, &KEYS);
         let operator = self.operator("", map);
         let value = self.value("", map, operator);
-        let rule = Rule {
-            id: self.id(map, new_id).unwrap_or_default(),
-            field_name: self.text("", map, "field_name").unwrap_or_default(),
-            operator: operator.unwrap_or(Operator::NotNull),
-            value: value.unwrap_or(Operand::Literal(Json::Null)),
-            event_class: self.text("", map, "event_class").unwrap_or_default(),
-            event_data: self.data(map),
-            persist: self.flag(map, "persist", false),
-            was: map.get("was").and_then(|was| self.was(was)),
-            edge: self.edge(map),
-            on: self.on(map),
-            when: present(map, "when").and_then(|when| self.guard("when", when, 1)),
+        let field_name = self.text("", map, "field_name");
+        let event_class = self.text("", map, "event_class");
+        let id = self.id(map, new_id);
+        let event_data = self.data(map);
+        let persist = self.flag(map, "persist", false);
+        let was = map.get("was").and_then(|was| self.was(was));
+        let edge = self.edge(map);
+        let on = self.on(map);
+        let when = present(map, "when").and_then(|when| self.guard("when", when, 1));
+        Some(Rule {
             enabled: self.flag(map, "enabled", true),
             expires_at: self.instant(map),
             description: self.description(map),
-        };
-        operator.map(|_| rule)
+            id: id.unwrap_or_default(),
+            field_name: field_name?,
+            operator: operator?,
+            value: value?,
+            event_class: event_class?,
+            event_data,
+            persist,
+            was,
+            edge,
+            on,
+            when,
+        })
     }
 
     fn problem(&mut self, path: impl Into<String>, kind: Kind) {

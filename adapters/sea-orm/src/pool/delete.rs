@@ -5,10 +5,10 @@ use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, intent, mover, only_rules, with_note};
+use super::{ATTEMPTS, contended, intent, mover, only_rules};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Note};
+use crate::note::{self, Claim, Note};
 use crate::plan::{self, Moment};
 use crate::{row, tables};
 
@@ -22,6 +22,7 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
     let Some(key) = Key::<E>::of_active(model) else {
         return Ok(nothing());
     };
+    super::begin(db).await?;
     let moment = Moment::current();
     let mut announced = None;
     let claimed = claim::<E, C>(db, &key, &moment, &mut announced).await;
@@ -38,33 +39,30 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
     if let Some(unused) = announced.filter(|id| claim.as_ref().is_none_or(|c| c.id != *id)) {
         tables::delete_intents(db, &[unused]).await?;
     }
-    let Some(Note {
-        id,
-        left: Left::Deleting(events),
-    }) = claim
-    else {
+    let Some(Claim { id, events }) = claim else {
         return Ok(nothing());
     };
-    tables::keep_events(db, id, &events).await?;
+    let mut kept = intent::<E>(id, Some(&key), "delete", moment.now);
+    kept.events = Some(events.clone());
+    tables::insert_intent(db, &kept).await?;
     Ok((events, vec![id]))
 }
 
-/// The note of this claim, or of another's that stands; `None` when nothing fires.
+/// This delete's claim, or another's that stands; `None` when nothing fires.
 async fn claim<E: Follow, C: ConnectionTrait>(
     db: &C,
     key: &Key<E>,
     moment: &Moment,
     announced: &mut Option<Uuid>,
-) -> Result<Option<Note>, DbErr> {
+) -> Result<Option<Claim>, DbErr> {
     for _ in 0..ATTEMPTS {
         let Some((old, seen)) = row::seen::<E, C>(db, key).await? else {
             return Ok(None);
         };
-        if let Some(note) = mover::left_by_another::<E>(&old, moment) {
-            mover::settle::<E, C>(db, old, &seen, note, moment).await?;
+        let Some((old, seen)) = mover::settled::<E, C>(db, old, seen, moment).await? else {
             continue;
-        }
-        if let Some(standing) = Note::of(E::rules(&old)) {
+        };
+        if let Some(standing) = Note::of(E::rules(&old)).claim {
             return Ok(Some(standing));
         }
         let plan = plan::delete::<E>(&old, moment)?;
@@ -80,16 +78,20 @@ async fn claim<E: Follow, C: ConnectionTrait>(
                 *announced.insert(id)
             }
         };
-        let note = Note {
+        let claim = Claim {
             id,
-            left: Left::Deleting(plan.events),
+            events: plan.events,
         };
-        let rules: &CoreRules = E::rules(&old);
-        let write = only_rules::<E>(old.clone(), with_note(rules, &note)?);
-        let stands = tables::intent_stands(db.get_database_backend(), id);
-        let written = row::guarded_update::<E, C>(db, write, &seen, Some(stands)).await?;
+        let mut rules: CoreRules = (**E::rules(&old)).clone();
+        let note = Note {
+            save: None,
+            claim: Some(claim.clone()),
+        };
+        note.put(&mut rules)?;
+        let write = only_rules::<E>(old, rules);
+        let written = row::guarded_update::<E, C>(db, write, &seen, None).await?;
         if written.is_some() {
-            return Ok(Some(note));
+            return Ok(Some(claim));
         }
         tokio::task::yield_now().await;
     }

@@ -4,10 +4,10 @@ use celerysalt::model::Operation;
 use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ActiveValue, ConnectionTrait, DbErr};
 
-use super::{ATTEMPTS, contended, intent, mover, with_note};
+use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Note};
+use crate::note::{self, Left, Note, Save};
 use crate::plan::{self, Moment};
 use crate::{row, tables};
 
@@ -29,11 +29,8 @@ pub(crate) async fn before_insert<E: Follow, C: ConnectionTrait>(
     let key = Key::<E>::of_active(&model);
     let announced = intent::<E>(id, key.as_ref(), "insert", moment.now);
     tables::insert_intent(db, &announced).await?;
-    let note = Note {
-        id,
-        left: Left::Inserted(moment.chain),
-    };
-    let noted = with_note(&rules, &note)?;
+    let left = Left::Inserted(moment.chain);
+    let noted = with_save(&rules, Save { id, left })?;
     *E::active_rules_mut(&mut model) = ActiveValue::Set(noted.into());
     Ok(model)
 }
@@ -43,7 +40,7 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut model: E::Model,
 ) -> Result<E::Model, DbErr> {
-    let Some(note) = Note::of(E::rules(&model)) else {
+    let Some(save) = Note::of(E::rules(&model)).save else {
         return Ok(model);
     };
     let moment = Moment::current();
@@ -55,7 +52,7 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
         Ok(Some(rules)) => *E::rules_mut(&mut model) = rules.into(),
         Ok(None) => E::rules_mut(&mut model).set_note(None),
         Err(error) => {
-            mover::report::<E>(note.id, &error);
+            mover::report::<E>(save.id, &error);
             E::rules_mut(&mut model).set_note(None);
         }
     }
@@ -73,9 +70,8 @@ async fn settled<E: Follow, C: ConnectionTrait>(
         let Some((old, seen)) = row::seen::<E, C>(db, key).await? else {
             return Ok(None);
         };
-        match mover::left_by_another::<E>(&old, &moment) {
-            Some(note) => mover::settle::<E, C>(db, old, &seen, note, &moment).await?,
-            None => return Ok(Some((**E::rules(&old)).clone())),
+        if let Some((old, _)) = mover::settled::<E, C>(db, old, seen, &moment).await? {
+            return Ok(Some((**E::rules(&old)).clone()));
         }
         tokio::task::yield_now().await;
     }

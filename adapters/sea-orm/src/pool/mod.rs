@@ -15,20 +15,33 @@ pub(crate) use delete::{after_delete, before_delete};
 pub(crate) use insert::{after_insert, before_insert};
 pub(crate) use update::before_update;
 
-use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue, DbErr};
-use uuid::Uuid;
+use std::any::TypeId;
 
 use celerysalt::rules::Rules as CoreRules;
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IntoActiveModel,
+};
+use uuid::Uuid;
 
 use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
-use crate::note::Note;
-use crate::tables::Intent;
+use crate::note::{Note, Save};
+use crate::tables::{self, Intent};
 
 /// How often a save is tried while others change the row.
 const ATTEMPTS: u32 = 64;
+
+/// Before the row is read. In a transaction of SQLite that has read, a write fails at once while another
+/// writes; so where there may be a transaction, the write lock comes first. A pool has none.
+async fn begin<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
+    let surely_none = typeid::of::<C>() == TypeId::of::<DatabaseConnection>();
+    if db.get_database_backend() == DbBackend::Sqlite && !surely_none {
+        return tables::lock_for_write(db).await;
+    }
+    Ok(())
+}
 
 fn contended<E: Follow>() -> DbErr {
     DbErr::from(FollowError::Contended {
@@ -55,15 +68,18 @@ fn intent<E: Follow>(
 
 /// An active model that writes nothing but the row's rules.
 fn only_rules<E: Follow>(row: E::Model, rules: CoreRules) -> E::ActiveModel {
-    use sea_orm::IntoActiveModel;
     let mut active = row.into_active_model();
     *E::active_rules_mut(&mut active) = ActiveValue::Set(rules.into());
     active
 }
 
-fn with_note(rules: &CoreRules, note: &Note) -> Result<CoreRules, DbErr> {
+/// The rules with a save's note; a claim to delete that stands in them stays.
+fn with_save(rules: &CoreRules, save: Save) -> Result<CoreRules, DbErr> {
     let mut rules = rules.clone();
-    note.put(&mut rules)
-        .map_err(|error| DbErr::Json(error.to_string()))?;
+    let note = Note {
+        save: Some(save),
+        claim: Note::of(&rules).claim,
+    };
+    note.put(&mut rules)?;
     Ok(rules)
 }

@@ -5,36 +5,41 @@ use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, only_rules, with_note};
+use super::{ATTEMPTS, contended, only_rules, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{Left, Note};
+use crate::note::{Left, Note, Save};
 use crate::plan::{self, Moment, Plan};
 use crate::{row, tables};
 
-/// A note that another save has left and that must be settled before this one goes on: anything but a
-/// claim to delete that is still fresh.
-pub(super) fn left_by_another<E: Follow>(old: &E::Model, moment: &Moment) -> Option<Note> {
-    Note::of(E::rules(old))
-        .filter(|note| !matches!(note.left, Left::Deleting(_)) || note.is_stale(moment.now))
-}
-
-/// Settles another's note in a row that was just read. Afterwards the row is to be read again.
-pub(super) async fn settle<E: Follow, C: ConnectionTrait>(
+/// Settles what another save has left in a row that was just read. `None` when there was something: the row
+/// is to be read again.
+pub(super) async fn settled<E: Follow, C: ConnectionTrait>(
     db: &C,
     old: E::Model,
-    seen: &str,
-    note: Note,
+    seen: String,
     moment: &Moment,
-) -> Result<(), DbErr> {
+) -> Result<Option<(E::Model, String)>, DbErr> {
+    let note = Note::of(E::rules(&old));
     let key = Key::<E>::of_model(&old);
-    match &note.left {
-        Left::Events(events) => {
-            tables::insert_events(db, events, moment.now).await?;
-            drop_note::<E, C>(db, &key, note.id).await
+    if let Some(save) = note.save {
+        match &save.left {
+            Left::Events(events) => {
+                tables::insert_events(db, events, moment.now).await?;
+                drop_note::<E, C>(db, &key, save.id).await?;
+            }
+            Left::Inserted(_) => inserted::<E, C>(db, &key, old, &seen, save.id, moment).await?,
         }
-        Left::Deleting(_) => drop_note::<E, C>(db, &key, note.id).await,
-        Left::Inserted(_) => inserted::<E, C>(db, &key, old, seen, note, moment).await,
+        return Ok(None);
+    }
+    match note.claim.filter(|claim| !claim.stands(moment.now)) {
+        Some(abandoned) => {
+            // The intent first: left alone it would fire when another deletes the row.
+            tables::delete_intents(db, &[abandoned.id]).await?;
+            drop_note::<E, C>(db, &key, abandoned.id).await?;
+            Ok(None)
+        }
+        None => Ok(Some((old, seen))),
     }
 }
 
@@ -44,32 +49,20 @@ async fn inserted<E: Follow, C: ConnectionTrait>(
     key: &Key<E>,
     old: E::Model,
     seen: &str,
-    note: Note,
+    id: Uuid,
     moment: &Moment,
 ) -> Result<(), DbErr> {
     let mut rules: CoreRules = (**E::rules(&old)).clone();
     let mut plan = Plan::default();
     let row = E::followed().row(&old);
-    let id = note.id;
-    plan::settle::<E>(
-        Some(note),
-        &mut rules,
-        &row,
-        &key.aggregate(),
-        moment,
-        &mut plan,
-    );
-    let note = Note {
-        id,
-        left: Left::Events(plan.events),
-    };
-    let noted = with_note(&rules, &note)?;
+    plan::settle::<E>(&mut rules, &row, &key.aggregate(), moment, &mut plan)?;
+    let left = Left::Events(plan.events.clone());
+    let noted = with_save(&rules, Save { id, left })?;
     let write = only_rules::<E>(old, noted);
-    let written = row::guarded_update::<E, C>(db, write, seen, None).await?;
-    let (Some(seen), Left::Events(events)) = (written, note.left) else {
-        return Ok(()); // Another was faster; the row is read again.
-    };
-    finish::<E, C>(db, key, id, &events, rules, &seen, moment).await
+    match row::guarded_update::<E, C>(db, write, seen, None).await? {
+        Some(seen) => finish::<E, C>(db, key, id, &plan.events, rules, &seen, moment).await,
+        None => Ok(()), // Another was faster; the row is read again.
+    }
 }
 
 /// Moves the events of this save's own note, right after the statement that wrote it.
@@ -102,11 +95,12 @@ async fn drop_note<E: Follow, C: ConnectionTrait>(
         let Some((old, seen)) = row::seen::<E, C>(db, key).await? else {
             return tables::delete_intents(db, &[intent]).await;
         };
-        if Note::of(E::rules(&old)).is_none_or(|note| note.id != intent) {
+        let mut rules: CoreRules = (**E::rules(&old)).clone();
+        let mut note = Note::of(&rules);
+        if !note.take_out(intent) {
             return tables::delete_intents(db, &[intent]).await;
         }
-        let mut rules: CoreRules = (**E::rules(&old)).clone();
-        rules.set_note(None);
+        note.put(&mut rules)?;
         let write = only_rules::<E>(old, rules);
         if row::guarded_update::<E, C>(db, write, &seen, None)
             .await?

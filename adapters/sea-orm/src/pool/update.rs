@@ -6,10 +6,10 @@ use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ActiveValue, ConnectionTrait, DbErr, QueryTrait};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, intent, mover, with_note};
+use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Note};
+use crate::note::{self, Left, Save};
 use crate::plan::{self, Moment, Plan};
 use crate::{row, tables};
 
@@ -22,6 +22,7 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     let Some(key) = Key::<E>::of_active(&model) else {
         return Ok(model);
     };
+    super::begin(db).await?;
     let mut update = Update {
         db,
         key,
@@ -49,14 +50,22 @@ struct Update<'a, E, C> {
 
 impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
     async fn run(&mut self, mut model: E::ActiveModel) -> Result<E::ActiveModel, DbErr> {
+        let mut before = None;
         for _ in 0..ATTEMPTS {
             let Some((old, seen)) = row::seen::<E, C>(self.db, &self.key).await? else {
                 return Ok(model);
             };
-            if let Some(note) = mover::left_by_another::<E>(&old, &self.moment) {
-                mover::settle::<E, C>(self.db, old, &seen, note, &self.moment).await?;
-                continue;
+            if before
+                .replace(seen.clone())
+                .is_some_and(|before| before == seen)
+            {
+                // The row is as it was, so it was the intent that is gone: `recover` took it for a dead one's.
+                self.announced = None;
             }
+            let settled = mover::settled::<E, C>(self.db, old, seen, &self.moment).await?;
+            let Some((old, seen)) = settled else {
+                continue;
+            };
             let plan = plan::update::<E>(&old, &mut model, &self.moment)?;
             if plan.is_empty() && !plan::follows::<E>(E::rules(&old), Operation::Update) {
                 crate::__private::settle(E::active_rules_mut(&mut model));
@@ -84,20 +93,17 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         }
         let rules = plan.rules.unwrap_or_else(|| (**E::rules(old)).clone());
         let id = self.announce().await?;
-        let note = Note {
-            id,
-            left: Left::Events(plan.events),
-        };
+        let left = Left::Events(plan.events.clone());
         let mut write = model.clone();
-        let noted = with_note(&rules, &note)?;
+        let noted = with_save(&rules, Save { id, left })?;
         *E::active_rules_mut(&mut write) = ActiveValue::Set(noted.into());
         let stands = tables::intent_stands(self.db.get_database_backend(), id);
         let written = row::guarded_update::<E, C>(self.db, write, seen, Some(stands)).await?;
-        let (Some(seen), Left::Events(events)) = (written, note.left) else {
+        let Some(seen) = written else {
             return Ok(false);
         };
         self.announced = None;
-        self.moved(id, &events, rules.clone(), &seen).await;
+        self.moved(id, &plan.events, rules.clone(), &seen).await;
         settle::<E>(model, Some(rules));
         Ok(true)
     }
@@ -128,8 +134,9 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         if let Some(id) = self.announced {
             return Ok(id);
         }
-        let id = note::new_intent(self.moment.now);
-        let intent = intent::<E>(id, Some(&self.key), "update", self.moment.now);
+        let now = Moment::current().now;
+        let id = note::new_intent(now);
+        let intent = intent::<E>(id, Some(&self.key), "update", now);
         tables::insert_intent(self.db, &intent).await?;
         Ok(*self.announced.insert(id))
     }

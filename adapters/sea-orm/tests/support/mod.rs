@@ -9,6 +9,7 @@
 )]
 
 pub mod failing;
+pub mod interleaved;
 pub mod models;
 pub mod paths;
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use celerysalt::event::Envelope;
 use celerysalt::outbox::{Claim, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement};
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 
 pub use self::append::append_in;
 use self::listen::Listener;
@@ -32,6 +32,22 @@ impl PgOutbox {
         let listener = Listener::new(&pool);
         Self { pool, listener }
     }
+}
+
+/// Starts a transaction of the relay's.
+///
+/// Read committed, whatever the database's default: a claim checks its locks with a younger snapshot. And planned
+/// for the indexes, each time anew: an outbox is empty when statistics are taken and plans are cached, and a plan
+/// for an empty table reads a full one from end to end. A relay that hangs here loses its locks.
+async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    const BEGIN: &str = "
+        BEGIN ISOLATION LEVEL READ COMMITTED;
+        SET LOCAL plan_cache_mode = force_custom_plan;
+        SET LOCAL enable_seqscan = off;
+        SET LOCAL enable_bitmapscan = off;
+        SET LOCAL enable_sort = off;
+        SET LOCAL idle_in_transaction_session_timeout = '15s'";
+    pool.begin_with(BEGIN).await
 }
 
 #[async_trait]
@@ -109,7 +125,9 @@ impl OutboxStore for PgOutbox {
             SELECT min(GREATEST(available_at, claimed_until)) FROM celerysalt_outbox
             WHERE published_at IS NULL AND unrouted_at IS NULL
               AND GREATEST(available_at, claimed_until) > $1";
+        // Not prepared: a plan of the time when the table was empty would read all of it.
         sqlx::query_scalar(NEXT_DUE)
+            .persistent(false)
             .bind(now)
             .fetch_one(&self.pool)
             .await

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::dead;
+use super::{begin, dead};
 use crate::error::store;
 use crate::stored::{corrupt, report_lost};
 
@@ -37,22 +37,16 @@ pub(super) async fn settle(
     now: DateTime<Utc>,
 ) -> Result<(), OutboxError> {
     let rows = Rows::of(settled)?;
-    let held = if settled.iter().all(|(_, s)| dead_of(s).is_empty()) {
-        let mut connection = pool.acquire().await.map_err(store)?;
-        rows.write(&mut connection, now).await.map_err(store)?
-    } else {
-        let mut tx = pool.begin().await.map_err(store)?;
-        let held = rows.write(&mut tx, now).await.map_err(store)?;
-        let ours = settled
-            .iter()
-            .filter(|(event, _)| held.contains(&event.envelope.id));
-        let letters: Vec<(&Envelope, &DeadReason)> = ours
-            .flat_map(|(event, s)| dead_of(s).iter().map(|reason| (&event.envelope, reason)))
-            .collect();
-        dead::bury(&mut tx, &letters, now).await?;
-        tx.commit().await.map_err(store)?;
-        held
-    };
+    let mut tx = begin(pool).await.map_err(store)?;
+    let held = rows.write(&mut tx, now).await.map_err(store)?;
+    let ours = settled
+        .iter()
+        .filter(|(event, _)| held.contains(&event.envelope.id));
+    let letters: Vec<(&Envelope, &DeadReason)> = ours
+        .flat_map(|(event, s)| dead_of(s).iter().map(|reason| (&event.envelope, reason)))
+        .collect();
+    dead::bury(&mut tx, &letters, now).await?;
+    tx.commit().await.map_err(store)?;
     report_lost(settled.len(), held.len(), "did not settle");
     Ok(())
 }

@@ -1,27 +1,46 @@
 //! The conformance kit of the outbox port: what every store must do, as cases to run against it.
 //!
-//! ```ignore
-//! struct Mine { /* a fresh, empty store each */ }
-//! impl celerysalt::outbox::conformance::Subject for Mine { … }
+//! In a test program of your adapter:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use celerysalt::outbox::{DeadLetterStore, MemoryOutbox, SharedOutbox, conformance::Subject};
+//! struct Mine(MemoryOutbox);
+//!
+//! impl Subject for Mine {
+//!     async fn fresh() -> Self { Self(MemoryOutbox::new()) }
+//!     fn store(&self) -> SharedOutbox { Arc::new(self.0.clone()) }
+//!     fn dead(&self) -> Arc<dyn DeadLetterStore> { Arc::new(self.0.clone()) }
+//!     async fn close(self) {}
+//! }
+//!
 //! celerysalt::outbox_conformance!(Mine);
+//! # fn main() {}
 //! ```
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::collections::{BTreeMap, HashMap};
+mod letters;
+mod relays;
+
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    DeadLetterStore, Destination, HandlerProgress, OutboxEvent, OutboxStatus, Progress,
-    QUARANTINE_AFTER, Relay, Settlement, SharedOutbox,
+    DeadLetterStore, HandlerProgress, OutboxEvent, OutboxStatus, Progress, QUARANTINE_AFTER,
+    Settlement, SharedOutbox,
 };
 use crate::broker::{DeadReason, DeadSelection};
 use crate::event::{Envelope, Meta};
+
+pub use letters::{
+    replays_dead_letters_to_their_handler, replays_into_an_open_event, settles_with_dead_letters,
+};
+pub use relays::relays_side_by_side_keep_order;
 
 /// A fresh store for one case.
 pub trait Subject: Sized {
@@ -266,36 +285,6 @@ pub async fn unroutable_holds_back_nothing(store: SharedOutbox, _: Arc<dyn DeadL
     );
 }
 
-pub async fn settles_with_dead_letters(store: SharedOutbox, letters: Arc<dyn DeadLetterStore>) {
-    fill(&store, &["", ""]).await;
-    let held = claim(&store, 2, start()).await;
-    let outcome = Settlement::Delivered {
-        dead: vec![dead("mail"), dead("audit")],
-    };
-    let settled = [
-        (held[0].clone(), outcome),
-        (held[1].clone(), again(after(9))),
-    ];
-    store.settle(&settled, after(1)).await.unwrap();
-    store.settle(&settled, after(2)).await.unwrap();
-    let found = letters.dead_letters(&DeadSelection::All, 10).await.unwrap();
-    let mut handlers: Vec<_> = found
-        .iter()
-        .map(|l| l.reason.handler.clone().unwrap())
-        .collect();
-    handlers.sort();
-    assert_eq!(handlers, ["audit", "mail"], "once, though settled twice");
-    assert_eq!(found[0].envelope, held[0].envelope);
-    assert_eq!((found[0].died_at, found[0].reason.attempts), (after(1), 4));
-    let status = store.status().await.unwrap();
-    assert_eq!((status.delivered, status.dead, status.retrying), (1, 2, 1));
-    let before = DeadSelection::Before(after(1));
-    assert_eq!(letters.purge_dead_letters(&before).await.unwrap(), 0);
-    let these = DeadSelection::Events(vec![held[0].envelope.id]);
-    assert_eq!(letters.purge_dead_letters(&these).await.unwrap(), 2);
-    assert_eq!(store.status().await.unwrap().dead, 0);
-}
-
 pub async fn a_lost_claim_settles_nothing(store: SharedOutbox, letters: Arc<dyn DeadLetterStore>) {
     fill(&store, &[""]).await;
     let lost = claim(&store, 1, start()).await;
@@ -409,133 +398,4 @@ pub async fn tells_what_becomes_due(store: SharedOutbox, _: Arc<dyn DeadLetterSt
     assert_eq!(store.next_due(start()).await.unwrap(), Some(after(10)));
     settle(&store, &held[1], delivered(), start()).await;
     assert_eq!(store.next_due(after(10)).await.unwrap(), None);
-}
-
-pub async fn replays_dead_letters_to_their_handler(
-    store: SharedOutbox,
-    letters: Arc<dyn DeadLetterStore>,
-) {
-    let mut stale = event("a", 1);
-    stale.meta.expires = Some(after(1));
-    store.append(&[stale], start()).await.unwrap();
-    let held = claim(&store, 1, start()).await;
-    let outcome = Settlement::Delivered {
-        dead: vec![dead("mail"), dead("audit")],
-    };
-    settle(&store, &held[0], outcome, start()).await;
-    let all = DeadSelection::All;
-    assert_eq!(letters.replay(&all, after(60)).await.unwrap(), 2);
-    assert_eq!(letters.replay(&all, after(60)).await.unwrap(), 0);
-    assert_eq!(letters.dead_letters(&all, 10).await.unwrap(), []);
-    let mut held = claim(&store, 10, after(60)).await;
-    held[0].targets.sort();
-    assert_eq!(held[0].targets, ["audit", "mail"]);
-    assert_eq!(held[0].envelope.meta.expires, None);
-    // It dies again, is forgotten by the outbox, and can still be replayed.
-    let outcome = Settlement::Delivered {
-        dead: vec![dead("mail")],
-    };
-    settle(&store, &held[0], outcome, after(61)).await;
-    assert_eq!(store.purge(after(62)).await.unwrap(), 1);
-    let these = DeadSelection::Events(vec![held[0].envelope.id]);
-    assert_eq!(letters.replay(&these, after(63)).await.unwrap(), 1);
-    let held = claim(&store, 10, after(63)).await;
-    assert_eq!((numbers(&held), held[0].targets.len()), (vec![1], 1));
-}
-
-pub async fn replays_into_an_open_event(store: SharedOutbox, letters: Arc<dyn DeadLetterStore>) {
-    fill(&store, &[""]).await;
-    let held = claim(&store, 1, start()).await;
-    let done = |handler: &str| (handler.to_owned(), HandlerProgress::Done);
-    let outcome = Settlement::Again {
-        at: after(100),
-        error: "audit failed".to_owned(),
-        progress: Progress(BTreeMap::from([done("mail"), done("index")])),
-        dead: vec![dead("mail")],
-        counts: true,
-    };
-    settle(&store, &held[0], outcome, start()).await;
-    let all = DeadSelection::All;
-    let held = claim(&store, 1, after(100)).await;
-    assert_eq!(
-        letters.replay(&all, after(100)).await.unwrap(),
-        0,
-        "its delivery is running"
-    );
-    store.release(&[held[0].claim()]).await.unwrap();
-    assert_eq!(letters.replay(&all, after(100)).await.unwrap(), 1);
-    let held = claim(&store, 1, after(100)).await;
-    assert_eq!(held[0].targets, [""; 0], "others are not done either");
-    assert_eq!(held[0].progress.0.keys().collect::<Vec<_>>(), ["index"]);
-}
-
-/// Takes down what it delivers; fails now and then.
-#[derive(Default)]
-struct Witness {
-    seen: Mutex<HashMap<Option<String>, Vec<u64>>>,
-    calls: std::sync::atomic::AtomicU64,
-}
-
-#[async_trait]
-impl Destination for Witness {
-    async fn deliver(&self, batch: Vec<OutboxEvent>) -> Vec<Settlement> {
-        let mut refused = std::collections::HashSet::new();
-        let mut settlements = Vec::new();
-        for event in batch {
-            let call = self
-                .calls
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            tokio::task::yield_now().await;
-            let key = event.envelope.meta.aggregate.clone();
-            if refused.contains(&key) || call % 7 == 3 {
-                refused.insert(key);
-                settlements.push(again(Utc::now()));
-                continue;
-            }
-            let mut seen = self.seen.lock().unwrap();
-            seen.entry(key).or_default().push(number(&event));
-            settlements.push(delivered());
-        }
-        settlements
-    }
-}
-
-/// Four relays on one store, on the machine's clock: each event once, each aggregate in order.
-pub async fn relays_side_by_side_keep_order(store: SharedOutbox, _: Arc<dyn DeadLetterStore>) {
-    const AGGREGATES: u64 = 20;
-    const EVENTS: u64 = 15;
-    let witness = Arc::new(Witness::default());
-    let stop = Arc::new(tokio::sync::Semaphore::new(0));
-    let relays: Vec<_> = (0..4)
-        .map(|_| {
-            let relay = Relay::builder(Arc::clone(&store), witness.clone())
-                .clock(Arc::new(crate::clock::SystemClock))
-                .batch(7)
-                .poll(Duration::from_millis(2))
-                .build();
-            let stop = Arc::clone(&stop);
-            tokio::spawn(async move {
-                relay
-                    .run(async { stop.acquire().await.unwrap().forget() })
-                    .await;
-            })
-        })
-        .collect();
-    for number in 0..EVENTS {
-        let keys = (0..AGGREGATES).map(|a| format!("order:{a}"));
-        let events: Vec<_> = keys.map(|key| event(&key, number)).collect();
-        store.append(&events, Utc::now()).await.unwrap();
-    }
-    while store.status().await.unwrap().pending > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    stop.add_permits(relays.len());
-    for relay in relays {
-        relay.await.unwrap();
-    }
-    let seen = witness.seen.lock().unwrap();
-    assert_eq!(seen.len() as u64, AGGREGATES);
-    for (aggregate, numbers) in &*seen {
-        assert_eq!(*numbers, (0..EVENTS).collect::<Vec<_>>(), "{aggregate:?}");
-    }
 }

@@ -1,0 +1,173 @@
+//! Saves without a transaction beside which something else happens, at every one of their statements.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::sync::Arc;
+
+use celerysalt::clock;
+use celerysalt::testing::TestClock;
+use celerysalt_sea_orm::recover;
+use chrono::{TimeDelta, Utc};
+use futures::FutureExt;
+use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, ModelTrait};
+use support::interleaved::Interleaved;
+use support::models::{created, deleted, paid};
+use support::paths::{new_order, only_status, reload, stored_order, with_status};
+use support::{PATHS, count, order, outbox, stored_rules};
+
+/// More statements than any save sends.
+const STEPS: usize = 20;
+
+on_both! {
+    async fn recovery_beside_a_saver_that_sleeps_for_minutes(test: &TestDb) {
+        let recovered = || recover_later(&test.db).boxed();
+        let mut happened = 0;
+        for at in 1..STEPS {
+            let before = outbox(&test.db).await.len();
+            let db = Interleaved::new(&test.db, at, recovered);
+            let order = new_order(&format!("{at}"), vec![created(), paid(), deleted()]).insert(&db).await.unwrap();
+            happened += usize::from(db.happened());
+            let db = Interleaved::new(&test.db, at, recovered);
+            let saved = with_status(&order, "paid").update(&db).await.unwrap();
+            happened += usize::from(db.happened());
+            let rules = stored_rules(&test.db, order.id).await;
+            assert!(!rules.contains("celerysalt"), "{at}: {rules}");
+            let db = Interleaved::new(&test.db, at, recovered);
+            assert_eq!(saved.delete(&db).await.unwrap().rows_affected, 1);
+            happened += usize::from(db.happened());
+            recover_later(&test.db).await;
+            let fired: Vec<_> = outbox(&test.db).await.split_off(before).into_iter().map(|event| event.topic).collect();
+            assert_eq!(fired, ["order.created", "order.paid", "order.deleted"], "{at}");
+            assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{at}");
+        }
+        assert!(happened > 20, "{happened}");
+    }
+
+    async fn another_saver_at_every_statement_of_an_update(test: &TestDb) {
+        for path in PATHS {
+            for at in 1..STEPS {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{path:?} {at}");
+                let order = stored_order(&test.db, &number, vec![paid().persistent(), deleted()]).await;
+                let other = || async { drop(path.update(&test.db, only_status(order.id, "paid")).await.unwrap()) }.boxed();
+                let db = Interleaved::new(&test.db, at, other);
+                with_status(&order, "paid").update(&db).await.unwrap();
+                assert_eq!(outbox(&test.db).await.len() - before, 1, "{number}");
+                let rules = reload(&test.db, order.id).await.on_change_rules;
+                assert_eq!((rules.len(), rules.note()), (2, None), "{number}");
+                assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+            }
+        }
+    }
+
+    async fn a_save_of_the_same_value_fires_when_it_became_another_meanwhile(test: &TestDb) {
+        for path in PATHS {
+            for at in 1..STEPS {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{path:?} {at}");
+                let mut new = new_order(&number, vec![paid().persistent()]);
+                new.status = sea_orm::ActiveValue::Set("paid".to_owned());
+                let id = order::Entity::insert(new).exec(&test.db).await.unwrap().last_insert_id;
+                let other = || async { drop(path.update(&test.db, only_status(id, "new")).await.unwrap()) }.boxed();
+                let db = Interleaved::new(&test.db, at, other);
+                only_status(id, "paid").update(&db).await.unwrap();
+                let is_paid = reload(&test.db, id).await.status == "paid";
+                let expected = usize::from(db.happened() && is_paid);
+                assert_eq!(outbox(&test.db).await.len() - before, expected, "{number}");
+            }
+        }
+    }
+
+    async fn a_rule_attached_at_every_statement_of_an_update(test: &TestDb) {
+        for path in PATHS {
+            for at in 1..STEPS {
+                let number = format!("{path:?} {at}");
+                let order = stored_order(&test.db, &number, vec![paid()]).await;
+                let attach = || async {
+                    let mut now = reload(&test.db, order.id).await;
+                    now.on_change_rules.push(deleted().id("attached"));
+                    drop(path.update(&test.db, sea_orm::IntoActiveModel::into_active_model(now)).await.unwrap());
+                }.boxed();
+                let db = Interleaved::new(&test.db, at, attach);
+                with_status(&order, "paid").update(&db).await.unwrap();
+                if db.happened() {
+                    let rules = reload(&test.db, order.id).await.on_change_rules;
+                    let ids: Vec<_> = rules.iter().map(|rule| rule.id.clone()).collect();
+                    assert_eq!(ids, ["attached"], "{number}");
+                }
+            }
+        }
+    }
+
+    async fn another_deleter_at_every_statement_of_a_delete(test: &TestDb) {
+        for path in PATHS {
+            for at in 1..STEPS {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{path:?} {at}");
+                let order = stored_order(&test.db, &number, vec![deleted()]).await;
+                let mine = order.clone();
+                let other = || async { assert!(path.delete(&test.db, mine.clone()).await.unwrap() <= 1) }.boxed();
+                let db = Interleaved::new(&test.db, at, other);
+                order.delete(&db).await.unwrap();
+                assert_eq!(outbox(&test.db).await.len() - before, 1, "{number}");
+                assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+            }
+        }
+    }
+
+    async fn another_saver_at_every_statement_of_an_insert(test: &TestDb) {
+        for path in PATHS {
+            for at in 1..STEPS {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{path:?} {at}");
+                let other = || async {
+                    if let Some(row) = find(&test.db, &number).await {
+                        drop(path.update(&test.db, with_status(&row, "paid")).await.unwrap());
+                    }
+                }.boxed();
+                let db = Interleaved::new(&test.db, at, other);
+                let order = new_order(&number, vec![created(), paid()]).insert(&db).await.unwrap();
+                path.update(&test.db, only_status(order.id, "paid")).await.unwrap();
+                let fired: Vec<_> = outbox(&test.db).await.split_off(before).into_iter().map(|event| event.topic).collect();
+                assert_eq!(fired, ["order.created", "order.paid"], "{number}");
+                let rules = stored_rules(&test.db, order.id).await;
+                assert_eq!(rules, "[]", "{number}");
+                assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+            }
+        }
+    }
+
+    async fn an_update_at_every_statement_of_a_delete(test: &TestDb) {
+        for path in PATHS {
+            for at in 1..STEPS {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{path:?} {at}");
+                let order = stored_order(&test.db, &number, vec![deleted(), paid()]).await;
+                let update = || async {
+                    // A row that is gone already is SeaORM's error.
+                    let _ = path.update(&test.db, only_status(order.id, "paid")).await;
+                }.boxed();
+                let db = Interleaved::new(&test.db, at, update);
+                assert_eq!(order.clone().delete(&db).await.unwrap().rows_affected, 1);
+                let fired: Vec<_> = outbox(&test.db).await.split_off(before).into_iter().map(|event| event.topic).collect();
+                let deletes = fired.iter().filter(|topic| *topic == "order.deleted").count();
+                assert_eq!(deletes, 1, "{number}: {fired:?}");
+                assert_eq!(fired.last().unwrap(), "order.deleted", "{number}");
+                assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+            }
+        }
+    }
+}
+
+async fn recover_later(db: &DatabaseConnection) {
+    let clock = TestClock::at(Utc::now() + TimeDelta::minutes(11));
+    let found = clock::scope(Arc::new(clock), recover(db)).await.unwrap();
+    assert_eq!(found.failed, 0);
+}
+
+async fn find(db: &DatabaseConnection, number: &str) -> Option<order::Model> {
+    use sea_orm::{ColumnTrait, QueryFilter};
+    let select = order::Entity::find().filter(order::Column::Number.eq(number));
+    select.one(db).await.unwrap()
+}

@@ -1,0 +1,22 @@
+use celerysalt::rules::Rule;
+
+mod order {
+    use celerysalt_sea_orm::{FollowActions, Rules};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, FollowActions)]
+    #[sea_orm(table_name = "orders")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub status: String,
+        pub on_change_rules: Rules,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+}
+
+fn main() {
+    let _ = Rule::when(order::Model::STATSU);
+}
