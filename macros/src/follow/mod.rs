@@ -1,5 +1,6 @@
 //! `derive(FollowActions)`: one file a mode, chosen by the attributes that stand beside it.
 
+mod diesel;
 mod options;
 mod sea_orm;
 
@@ -21,11 +22,15 @@ fn expand_model(input: &DeriveInput) -> syn::Result<TokenStream> {
     if sea_orm::is_entity_model(input)? {
         return sea_orm::expand(input, fields, &options);
     }
+    if diesel::is_diesel(input) {
+        return diesel::expand(input, fields, &options);
+    }
     Err(syn::Error::new_spanned(
         &input.ident,
         "FollowActions does not know how this struct is saved; supported today: SeaORM 2 models, by \
          `#[derive(DeriveEntityModel, FollowActions)] #[sea_orm(table_name = \"…\")]` or by \
-         `#[sea_orm::model]` above the same",
+         `#[sea_orm::model]` above the same, and Diesel 2 models, by \
+         `#[derive(Queryable, Selectable, FollowActions)] #[diesel(table_name = …)]`",
     ))
 }
 

@@ -1,4 +1,4 @@
-//! `#[follow(rules = "…", events = […], code_rules = …, name = "…", hooks = "manual")]`.
+//! `#[follow(rules = "…", events = […], code_rules = …, name = "…", hooks = "manual", changes = …, inserts = …)]`.
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
@@ -20,6 +20,10 @@ pub(super) struct Options {
     pub(super) name: Option<LitStr>,
     /// The user writes `ActiveModelBehavior` and calls the hooks there.
     pub(super) manual_hooks: bool,
+    /// Diesel: the model whose columns this changeset changes.
+    pub(super) changes: Option<Path>,
+    /// Diesel: the model of which this is a new row.
+    pub(super) inserts: Option<Path>,
 }
 
 /// An event in `events = […]`.
@@ -38,6 +42,8 @@ impl Options {
             code_rules: None,
             name: None,
             manual_hooks: false,
+            changes: None,
+            inserts: None,
         };
         for attr in &input.attrs {
             if attr.path().is_ident("follow") {
@@ -58,10 +64,15 @@ impl Options {
             self.name = Some(meta.value()?.parse()?);
         } else if meta.path.is_ident("hooks") {
             self.manual_hooks = hooks(&meta.value()?.parse()?)?;
+        } else if meta.path.is_ident("changes") {
+            self.changes = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("inserts") {
+            self.inserts = Some(meta.value()?.parse()?);
         } else {
             return Err(meta.error(
                 "unknown option of `follow`; there are `rules = \"field\"`, `events = [\"topic\", Type]`, \
-                 `code_rules = path::to::function`, `name = \"…\"` and `hooks = \"manual\"`",
+                 `code_rules = path::to::function`, `name = \"…\"`, for SeaORM `hooks = \"manual\"`, and for Diesel \
+                 `changes = Model` and `inserts = Model`",
             ));
         }
         Ok(())

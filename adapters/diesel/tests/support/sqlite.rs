@@ -1,0 +1,75 @@
+//! The models on SQLite.
+
+pub type Db = diesel::sqlite::Sqlite;
+pub type Conn = diesel::SqliteConnection;
+
+diesel::table! {
+    orders (id) {
+        id -> Integer,
+        number -> Text,
+        state -> Text,
+        amount -> BigInt,
+        total -> BigInt,
+        remark -> Nullable<Text>,
+        on_change_rules -> Text,
+    }
+}
+
+diesel::table! {
+    seats (hall, seat) {
+        hall -> Text,
+        seat -> Integer,
+        guest -> Nullable<Text>,
+        rules -> Json,
+    }
+}
+
+const TABLES: &str = "
+    CREATE TABLE orders (id integer PRIMARY KEY AUTOINCREMENT, number text NOT NULL UNIQUE, state text NOT NULL,
+        amount integer NOT NULL, total integer NOT NULL GENERATED ALWAYS AS (amount * 2) STORED, remark text,
+        on_change_rules text NOT NULL DEFAULT '[]');
+    CREATE TABLE seats (hall text NOT NULL, seat integer NOT NULL, guest text, rules text NOT NULL DEFAULT '[]',
+        PRIMARY KEY (hall, seat));";
+
+/// A fresh migrated database, gone with the test.
+pub struct TestDb {
+    folder: tempfile::TempDir,
+}
+
+impl TestDb {
+    pub fn new() -> Self {
+        let test = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let mut conn = test.connect();
+        conn.batch_execute("PRAGMA journal_mode = WAL").unwrap();
+        conn.batch_execute(&celerysalt_migrations::up_sql(
+            celerysalt_migrations::Dialect::Sqlite,
+        ))
+        .unwrap();
+        conn.batch_execute(TABLES).unwrap();
+        test
+    }
+
+    pub fn connect(&self) -> Conn {
+        let file = self.folder.path().join("test.sqlite");
+        let mut conn = Conn::establish(file.to_str().unwrap()).unwrap();
+        conn.batch_execute("PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF")
+            .unwrap();
+        conn
+    }
+}
+
+/// A transaction as the caller begins it.
+pub fn transaction<R>(
+    conn: &mut Conn,
+    run: impl FnOnce(&mut Conn) -> Result<R, celerysalt_diesel::Error>,
+) -> Result<R, celerysalt_diesel::Error> {
+    conn.immediate_transaction(run)
+}
+
+pub const IS_POSTGRES: bool = false;
+
+use diesel::connection::SimpleConnection;
+
+include!("models.rs");

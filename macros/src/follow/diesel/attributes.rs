@@ -1,0 +1,235 @@
+//! What the derive reads of Diesel's own attributes, and of `#[follow(…)]` on fields.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
+use syn::spanned::Spanned;
+use syn::{
+    DeriveInput, Field, FieldsNamed, GenericArgument, Ident, LitStr, Path, PathArguments, Token,
+    Type,
+};
+
+/// `#[diesel(table_name = …, primary_key(…), treat_none_as_null = …)]`
+pub(super) struct Table {
+    pub(super) path: Path,
+    pub(super) keys: Vec<Ident>,
+    /// Whether `None` in a changeset writes NULL, instead of leaving the column alone.
+    pub(super) none_is_null: bool,
+}
+
+impl Table {
+    pub(super) fn of(input: &DeriveInput) -> syn::Result<Self> {
+        let mut path = None;
+        let mut keys = Vec::new();
+        let mut none_is_null = false;
+        for attr in input
+            .attrs
+            .iter()
+            .filter(|attr| attr.path().is_ident("diesel"))
+        {
+            attr.parse_nested_meta(|meta| {
+                if meta.path.is_ident("table_name") {
+                    path = Some(path_or_text(meta.value()?)?);
+                } else if meta.path.is_ident("primary_key") {
+                    meta.parse_nested_meta(|key| {
+                        keys.push(key.path.require_ident()?.clone());
+                        Ok(())
+                    })?;
+                } else if meta.path.is_ident("treat_none_as_null") {
+                    none_is_null = meta.value()?.parse::<syn::LitBool>()?.value;
+                } else {
+                    skip(&meta)?;
+                }
+                Ok(())
+            })?;
+        }
+        let path = path.ok_or_else(|| {
+            syn::Error::new(
+                input.ident.span(),
+                "FollowActions needs the table: `#[diesel(table_name = …)]`",
+            )
+        })?;
+        if keys.is_empty() {
+            keys.push(Ident::new("id", Span::call_site()));
+        }
+        Ok(Self {
+            path,
+            keys,
+            none_is_null,
+        })
+    }
+
+    /// The table's own name.
+    pub(super) fn name(&self) -> String {
+        let last = self.path.segments.last();
+        last.map(|segment| segment.ident.unraw().to_string())
+            .unwrap_or_default()
+    }
+}
+
+/// A field of the struct.
+pub(super) struct FieldInfo<'a> {
+    pub(super) field: &'a Field,
+    /// As Rust says it, without `r#`.
+    pub(super) name: String,
+    /// The name in `table!`.
+    pub(super) column: Ident,
+    pub(super) kind: Kind,
+    pub(super) none_is_null: Option<bool>,
+    /// The database makes it; Diesel leaves it out of changes.
+    pub(super) is_generated: bool,
+}
+
+/// How rules see a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// By its type's `AsField`.
+    Plain,
+    /// By its `Display`.
+    Text,
+    /// By its serde form.
+    Json,
+    /// Not at all.
+    Skipped,
+}
+
+pub(super) fn fields(fields: &FieldsNamed) -> syn::Result<Vec<FieldInfo<'_>>> {
+    fields.named.iter().map(FieldInfo::of).collect()
+}
+
+impl<'a> FieldInfo<'a> {
+    fn of(field: &'a Field) -> syn::Result<Self> {
+        let ident = field
+            .ident
+            .as_ref()
+            .map_or_else(|| format_ident!("_"), Ident::unraw);
+        let mut info = Self {
+            field,
+            name: ident.to_string(),
+            column: field.ident.clone().unwrap_or(ident),
+            kind: Kind::Plain,
+            none_is_null: None,
+            is_generated: false,
+        };
+        for attr in &field.attrs {
+            if attr.path().is_ident("diesel") {
+                attr.parse_nested_meta(|meta| info.read_diesel(&meta))?;
+            } else if attr.path().is_ident("follow") {
+                attr.parse_nested_meta(|meta| info.read_follow(&meta))?;
+            }
+        }
+        Ok(info)
+    }
+
+    fn read_diesel(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        if meta.path.is_ident("column_name") {
+            self.column = path_or_text(meta.value()?)?.require_ident()?.clone();
+        } else if meta.path.is_ident("embed") {
+            self.kind = Kind::Skipped;
+        } else if meta.path.is_ident("treat_none_as_null") {
+            self.none_is_null = Some(meta.value()?.parse::<syn::LitBool>()?.value);
+        } else if meta.path.is_ident("skip_update") {
+            self.is_generated = true;
+        } else {
+            skip(meta)?;
+        }
+        Ok(())
+    }
+
+    fn read_follow(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        self.kind = if meta.path.is_ident("text") {
+            Kind::Text
+        } else if meta.path.is_ident("json") {
+            Kind::Json
+        } else if meta.path.is_ident("skip") {
+            Kind::Skipped
+        } else {
+            return Err(meta.error(
+                "unknown option of `follow` on a field; there are `text` (compared as its `Display`), `json` (as its \
+                 serde form) and `skip` (no rule may name it)",
+            ));
+        };
+        Ok(())
+    }
+
+    /// The value of `place`, a reference to something of this field's type, or of what is in its `Option`.
+    pub(super) fn value(&self, ty: &Type, place: &TokenStream) -> TokenStream {
+        let private = quote!(::celerysalt_diesel::__private);
+        let of = match self.kind {
+            Kind::Text => quote!(#private::text),
+            Kind::Json => quote!(#private::json),
+            // Spanned so that a type without it is an error at the type.
+            Kind::Plain | Kind::Skipped => {
+                return quote_spanned!(ty.span()=> ::celerysalt_diesel::AsField::value(#place));
+            }
+        };
+        match option_of(ty) {
+            Some(_) => quote!(#private::nullable(#place, |value| #of(value))),
+            None => quote!(#of(#place)),
+        }
+    }
+
+    /// The field's definition.
+    pub(super) fn definition(&self) -> TokenStream {
+        let private = quote!(::celerysalt_diesel::__private);
+        let (ty, name) = (&self.field.ty, &self.name);
+        let nullable = option_of(ty).is_some();
+        let (of, nullable) = match self.kind {
+            Kind::Text => (quote!(#private::FieldType::Text), quote!(#nullable)),
+            Kind::Json => (quote!(#private::FieldType::Json), quote!(#nullable)),
+            Kind::Plain | Kind::Skipped => {
+                let as_field = quote_spanned!(ty.span()=> <#ty as ::celerysalt_diesel::AsField>);
+                (quote!(#as_field::field_type()), quote!(#as_field::NULLABLE))
+            }
+        };
+        quote! {
+            #private::FieldDef {
+                name: ::std::string::String::from(#name),
+                ty: #of,
+                nullable: #nullable,
+            }
+        }
+    }
+}
+
+/// What is in an `Option`.
+pub(super) fn option_of(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path
+        .path
+        .segments
+        .last()
+        .filter(|last| last.ident == "Option")?;
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
+            GenericArgument::Type(inner) => Some(inner),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `orders`, `crate::schema::orders` or the same as text.
+fn path_or_text(value: ParseStream<'_>) -> syn::Result<Path> {
+    if value.peek(LitStr) {
+        return value.parse::<LitStr>()?.parse();
+    }
+    value.parse()
+}
+
+/// Reads over the value of a key that is Diesel's business.
+fn skip(meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+    if meta.input.peek(Token![=]) {
+        let value = meta.value()?;
+        while !value.is_empty() && !value.peek(Token![,]) {
+            value.parse::<proc_macro2::TokenTree>()?;
+        }
+    } else if meta.input.peek(syn::token::Paren) {
+        let content;
+        syn::parenthesized!(content in meta.input);
+        content.parse::<TokenStream>()?;
+    }
+    Ok(())
+}

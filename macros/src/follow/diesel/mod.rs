@@ -1,0 +1,51 @@
+//! The Diesel mode: `FollowActions` beside `Selectable`, `AsChangeset` or `Insertable`.
+
+mod attributes;
+mod changes;
+mod model;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{DeriveInput, FieldsNamed, Path};
+
+use self::attributes::Table;
+use super::options::Options;
+
+/// Whether the struct stands in a `#[diesel(…)]` table.
+pub(super) fn is_diesel(input: &DeriveInput) -> bool {
+    input
+        .attrs
+        .iter()
+        .any(|attr| attr.path().is_ident("diesel"))
+}
+
+pub(super) fn expand(
+    input: &DeriveInput,
+    fields: &FieldsNamed,
+    options: &Options,
+) -> syn::Result<TokenStream> {
+    let table = Table::of(input)?;
+    if options.changes.is_none() && options.inserts.is_none() {
+        return model::expand(input, fields, options, &table);
+    }
+    let changes = match &options.changes {
+        Some(model) => changes::expand(input, fields, options, &table, model)?,
+        None => TokenStream::new(),
+    };
+    let insert = options.inserts.as_ref().map(|model| insert(input, model));
+    Ok(quote! {
+        #changes
+        #insert
+    })
+}
+
+fn insert(input: &DeriveInput, model: &Path) -> TokenStream {
+    let name = &input.ident;
+    let (generics, arguments, filter) = input.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #generics ::celerysalt_diesel::FollowInsert for #name #arguments #filter {
+            type Model = #model;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A model: the struct that is read from the table, with the rules column.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{DeriveInput, FieldsNamed};
+
+use super::attributes::{FieldInfo, Kind, Table, fields};
+use super::changes;
+use crate::follow::options::{EventName, Options};
+
+pub(super) fn expand(
+    input: &DeriveInput,
+    named: &FieldsNamed,
+    options: &Options,
+    table: &Table,
+) -> syn::Result<TokenStream> {
+    if let Some(generic) = input.generics.params.first() {
+        return Err(syn::Error::new_spanned(
+            generic,
+            "a model that is followed has no parameters: its rows outlive the query; a changeset may have some, with \
+             `#[follow(changes = Model)]`",
+        ));
+    }
+    let fields = fields(named)?;
+    let rules = rules_field(input, &fields, options)?;
+    let followed: Vec<_> = followed(&fields, rules).collect();
+    let constants = constants(input, &followed);
+    let check = rules_type_check(rules);
+    let model = model_impl(input, &fields, &followed, rules, options, table)?;
+    let changes = changes::of_model(input, &followed, rules, table);
+    Ok(quote! {
+        #constants
+        #check
+        #model
+        #changes
+    })
+}
+
+/// The fields that rules may name.
+pub(super) fn followed<'f, 'a>(
+    fields: &'f [FieldInfo<'a>],
+    rules: &'f FieldInfo<'a>,
+) -> impl Iterator<Item = &'f FieldInfo<'a>> {
+    fields
+        .iter()
+        .filter(|field| field.kind != Kind::Skipped && field.name != rules.name)
+}
+
+fn rules_field<'f, 'a>(
+    input: &DeriveInput,
+    fields: &'f [FieldInfo<'a>],
+    options: &Options,
+) -> syn::Result<&'f FieldInfo<'a>> {
+    let name = options.rules.value();
+    fields.iter().find(|field| field.name == name).ok_or_else(|| {
+        let told = options.rules.span().source_text().is_some();
+        syn::Error::new(
+            if told { options.rules.span() } else { input.ident.span() },
+            format!(
+                "no field `{name}` for the rules; add `{name}: celerysalt_diesel::Rules` (a JSON column, NOT NULL, \
+                 default '[]'), name another field with `#[follow(rules = \"…\")]`, or, when this struct only changes \
+                 or inserts rows of a model, name that with `#[follow(changes = Model)]` or \
+                 `#[follow(inserts = Model)]`"
+            ),
+        )
+    })
+}
+
+/// `Order::STATUS` and so on.
+fn constants(input: &DeriveInput, followed: &[&FieldInfo<'_>]) -> TokenStream {
+    let model = &input.ident;
+    let constants = followed.iter().map(|field| {
+        let name = &field.name;
+        let constant = format_ident!("{}", name.to_uppercase(), span = field.field.ident.span());
+        let doc = format!("The field `{name}`, for rules.");
+        let vis = &field.field.vis;
+        quote! {
+            #[doc = #doc]
+            #vis const #constant: ::celerysalt_diesel::__private::Field<#model> =
+                ::celerysalt_diesel::__private::Field::new(#name);
+        }
+    });
+    quote! {
+        #[automatically_derived]
+        #[allow(dead_code)]
+        impl #model { #(#constants)* }
+    }
+}
+
+/// A rules field of another type is an error at that type, with the remedy.
+fn rules_type_check(rules: &FieldInfo<'_>) -> TokenStream {
+    let ty = &rules.field.ty;
+    quote_spanned! {ty.span()=>
+        const _: () = {
+            const fn rules_column<T: ::celerysalt_diesel::__private::RulesColumn>() {}
+            rules_column::<#ty>()
+        };
+    }
+}
+
+fn model_impl(
+    input: &DeriveInput,
+    fields: &[FieldInfo<'_>],
+    followed: &[&FieldInfo<'_>],
+    rules: &FieldInfo<'_>,
+    options: &Options,
+    table: &Table,
+) -> syn::Result<TokenStream> {
+    let private = quote!(::celerysalt_diesel::__private);
+    let model = &input.ident;
+    let name = match &options.name {
+        Some(name) => name.value(),
+        None => table.name(),
+    };
+    let path = &table.path;
+    let keys = keys(input, fields, table)?;
+    let key_types: Vec<_> = keys.iter().map(|key| &key.field.ty).collect();
+    let key_idents = keys.iter().map(|key| &key.field.ident);
+    let (key_type, key_value) = match key_types.as_slice() {
+        [one] => (quote!(#one), quote!(#(self.#key_idents.clone())*)),
+        many => (
+            quote!((#(#many),*)),
+            quote!((#(self.#key_idents.clone()),*)),
+        ),
+    };
+    let key_parts = keys.iter().map(|key| key.value_in_self());
+    let rules_ident = &rules.field.ident;
+    let rules_column = &rules.column;
+    let definition = definition(followed, &name, options);
+    let values = followed.iter().map(|field| field.value_in_self());
+    Ok(quote! {
+        #[automatically_derived]
+        impl ::celerysalt_diesel::Follow for #model {
+            const NAME: &'static str = #name;
+            type Table = #path::table;
+            type Key = #key_type;
+            type Target = #private::diesel::dsl::Find<#path::table, #key_type>;
+            type RulesColumn = #path::#rules_column;
+
+            fn target(key: Self::Key) -> Self::Target {
+                #private::diesel::QueryDsl::find(#path::table, key)
+            }
+
+            fn definition() -> &'static #private::ModelDef {
+                #definition
+            }
+
+            fn key(&self) -> Self::Key {
+                #key_value
+            }
+
+            fn key_text(&self) -> ::std::string::String {
+                [#(#private::key_part(&#key_parts)),*].join(",")
+            }
+
+            fn row(&self) -> #private::Row {
+                #private::Row::new(::std::vec![#(#values),*])
+            }
+
+            fn rules(&self) -> &::celerysalt_diesel::Rules {
+                &self.#rules_ident
+            }
+        }
+    })
+}
+
+fn keys<'f, 'a>(
+    input: &DeriveInput,
+    fields: &'f [FieldInfo<'a>],
+    table: &Table,
+) -> syn::Result<Vec<&'f FieldInfo<'a>>> {
+    let keys = table.keys.iter().map(|key| {
+        // As Diesel does, by the name of the column.
+        let found = fields.iter().find(|field| field.column == *key);
+        found.ok_or_else(|| {
+            syn::Error::new(
+                input.ident.span(),
+                format!(
+                    "no field for the primary key column `{key}`; add it, or name the key with \
+                     `#[diesel(primary_key(…))]`"
+                ),
+            )
+        })
+    });
+    keys.collect()
+}
+
+fn definition(followed: &[&FieldInfo<'_>], name: &str, options: &Options) -> TokenStream {
+    let private = quote!(::celerysalt_diesel::__private);
+    let definitions = followed.iter().map(|field| field.definition());
+    let code_rules = options.code_rules.as_ref().map(|function| {
+        quote! {
+            .with_rules(::core::convert::Into::<::celerysalt_diesel::__private::CoreRules>::into(#function()))
+        }
+    });
+    let events = options.events.as_ref().map(|events| {
+        let names = events.iter().map(|event| match event {
+            EventName::Text(text) => quote!(#text),
+            EventName::Type(path) => quote!(<#path as #private::Event>::TOPIC),
+        });
+        quote!(.allow_events::<&str>([#(#names),*]))
+    });
+    quote! {
+        static DEFINITION: ::std::sync::LazyLock<#private::ModelDef> = ::std::sync::LazyLock::new(|| {
+            #private::ModelDef::new(#name, ::std::vec![#(#definitions),*]) #code_rules #events
+        });
+        &DEFINITION
+    }
+}
+
+impl FieldInfo<'_> {
+    /// The value in `self`.
+    fn value_in_self(&self) -> TokenStream {
+        let ident = &self.field.ident;
+        self.value(&self.field.ty, &quote!(&self.#ident))
+    }
+}
