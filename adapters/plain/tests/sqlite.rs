@@ -43,7 +43,7 @@ impl Store {
             .create_if_missing(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();
         migrator(Dialect::Sqlite).run(&pool).await.unwrap();
-        let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, document TEXT NOT NULL CHECK (document NOT LIKE '%forbidden%'))";
+        let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, document TEXT NOT NULL CHECK (document ->> 'status' <> 'forbidden'))";
         sqlx::query(table).execute(&pool).await.unwrap();
         Self {
             pool,

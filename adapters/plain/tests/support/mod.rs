@@ -1,5 +1,6 @@
 //! An order, its events, and an outbox that fails when told.
-#![allow(dead_code)]
+// Each test file takes a part of it.
+#![allow(dead_code, unreachable_pub)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
