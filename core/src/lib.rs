@@ -65,6 +65,7 @@ mod error_text;
 pub mod event;
 mod expand;
 pub mod extract;
+pub mod field;
 pub mod follow;
 pub mod handler;
 pub mod json;

@@ -46,7 +46,6 @@ mod backend;
 mod column;
 mod connection;
 mod error;
-mod field;
 mod model;
 mod on;
 mod outbox;
@@ -55,11 +54,11 @@ mod save;
 mod statement;
 
 pub use backend::FollowBackend;
+pub use celerysalt::field::AsField;
 pub use celerysalt_macros::FollowActions;
 pub use column::Rules;
 pub use connection::FollowConnection;
 pub use error::Error;
-pub use field::AsField;
 pub use model::{Changes, Follow};
 pub use on::{FollowOn, InsertOn, UpdateOn};
 pub use save::{FollowInsert, FollowSave, FollowUpdate};
@@ -67,8 +66,8 @@ pub use save::{FollowInsert, FollowSave, FollowUpdate};
 #[doc(hidden)]
 pub mod __private {
     //! What the derive's expansion names. Not public API.
-    pub use crate::field::{json, key_part, nullable, text};
     pub use celerysalt::event::Event;
+    pub use celerysalt::field::{json, key_part, nullable, text};
     pub use celerysalt::model::{Field, FieldDef, ModelDef, Row};
     pub use celerysalt::rules::Rules as CoreRules;
     pub use celerysalt::value::{FieldType, Value};

@@ -31,6 +31,25 @@ impl Rules {
         })
     }
 
+    /// The same rules as a change of `loaded`, unless they remember a loaded state of their own: for a caller who
+    /// replaced a row's rules as a whole.
+    ///
+    /// ```
+    /// use celerysalt::rules::Rules;
+    ///
+    /// # let rule = r#"[{"id": "a", "field_name": "x", "operator": "changed", "event_class": "x.changed", "event_data": {}}]"#;
+    /// let stored = Rules::loaded(rule);
+    /// let emptied = Rules::new().since(&stored);
+    /// assert_eq!(emptied.removed().count(), 1);
+    /// assert!(Rules::merge(&stored, &emptied).is_empty());
+    /// ```
+    #[must_use]
+    pub fn since(mut self, loaded: &Rules) -> Self {
+        self.base
+            .get_or_insert_with(|| Arc::new(loaded.entries.clone()));
+        self
+    }
+
     /// Whether anything differs from the loaded state. Order does not count.
     pub fn is_modified(&self) -> bool {
         self.added().next().is_some()

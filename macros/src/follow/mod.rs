@@ -1,7 +1,9 @@
 //! `derive(FollowActions)`: one file a mode, chosen by the attributes that stand beside it.
 
 mod diesel;
+mod field;
 mod options;
+mod plain;
 mod sea_orm;
 
 use proc_macro2::TokenStream;
@@ -19,19 +21,15 @@ fn expand_model(input: &DeriveInput) -> syn::Result<TokenStream> {
     }
     let fields = named_fields(input)?;
     let options = options::Options::parse(input)?;
-    if sea_orm::is_entity_model(input)? {
+    let is_sea_orm = sea_orm::is_entity_model(input)?;
+    if !is_sea_orm && !diesel::is_diesel(input) {
+        return plain::expand(input, fields, &options);
+    }
+    options.refuse_of_plain()?;
+    if is_sea_orm {
         return sea_orm::expand(input, fields, &options);
     }
-    if diesel::is_diesel(input) {
-        return diesel::expand(input, fields, &options);
-    }
-    Err(syn::Error::new_spanned(
-        &input.ident,
-        "FollowActions does not know how this struct is saved; supported today: SeaORM 2 models, by \
-         `#[derive(DeriveEntityModel, FollowActions)] #[sea_orm(table_name = \"…\")]` or by \
-         `#[sea_orm::model]` above the same, and Diesel 2 models, by \
-         `#[derive(Queryable, Selectable, FollowActions)] #[diesel(table_name = …)]`",
-    ))
+    diesel::expand(input, fields, &options)
 }
 
 fn named_fields(input: &DeriveInput) -> syn::Result<&FieldsNamed> {

@@ -1,4 +1,5 @@
-//! `#[follow(rules = "…", events = […], code_rules = …, name = "…", hooks = "manual", changes = …, inserts = …)]`.
+//! `#[follow(rules = "…", events = […], code_rules = …, name = "…", hooks = "manual", changes = …, inserts = …,
+//! key = "…")]`.
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
@@ -24,6 +25,8 @@ pub(super) struct Options {
     pub(super) changes: Option<Path>,
     /// Diesel: the model of which this is a new row.
     pub(super) inserts: Option<Path>,
+    /// Plain structs: the fields that name a row.
+    pub(super) key: Option<Vec<LitStr>>,
 }
 
 /// An event in `events = […]`.
@@ -44,6 +47,7 @@ impl Options {
             manual_hooks: false,
             changes: None,
             inserts: None,
+            key: None,
         };
         for attr in &input.attrs {
             if attr.path().is_ident("follow") {
@@ -68,14 +72,63 @@ impl Options {
             self.changes = Some(meta.value()?.parse()?);
         } else if meta.path.is_ident("inserts") {
             self.inserts = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("key") {
+            self.key = Some(key(&meta.value()?.parse()?)?);
         } else {
             return Err(meta.error(
                 "unknown option of `follow`; there are `rules = \"field\"`, `events = [\"topic\", Type]`, \
-                 `code_rules = path::to::function`, `name = \"…\"`, for SeaORM `hooks = \"manual\"`, and for Diesel \
-                 `changes = Model` and `inserts = Model`",
+                 `code_rules = path::to::function`, `name = \"…\"`, for SeaORM `hooks = \"manual\"`, for Diesel \
+                 `changes = Model` and `inserts = Model`, and for plain structs `key = \"field\"`",
             ));
         }
         Ok(())
+    }
+
+    /// An ORM knows the key by itself.
+    pub(super) fn refuse_of_plain(&self) -> syn::Result<()> {
+        match self.key.iter().flatten().next() {
+            Some(key) => Err(syn::Error::new_spanned(
+                key,
+                "`key` is for plain structs; the key of this model is the primary key that its ORM knows",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// A plain struct has no hooks and no changesets.
+    pub(super) fn refuse_of_orms(&self) -> syn::Result<()> {
+        match self.changes.as_ref().or(self.inserts.as_ref()) {
+            Some(model) => Err(syn::Error::new_spanned(
+                model,
+                "`changes` and `inserts` are for Diesel; add `#[diesel(table_name = …)]`",
+            )),
+            None if self.manual_hooks => Err(syn::Error::new_spanned(
+                &self.rules,
+                "`hooks` is for SeaORM; add `#[sea_orm(table_name = \"…\")]`",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `"id"`, or `["tenant", "id"]`.
+fn key(value: &Expr) -> syn::Result<Vec<LitStr>> {
+    match value {
+        Expr::Array(list) if !list.elems.is_empty() => list.elems.iter().map(text).collect(),
+        one => Ok(vec![text(one)?]),
+    }
+}
+
+fn text(value: &Expr) -> syn::Result<LitStr> {
+    match value {
+        Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) => Ok(text.clone()),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "`key` is the name of a field (`\"id\"`) or a list of them (`[\"tenant\", \"id\"]`)",
+        )),
     }
 }
 

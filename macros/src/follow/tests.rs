@@ -67,8 +67,8 @@ fn misuse_names_the_remedy() {
     });
     assert!(missing.contains("celerysalt_sea_orm::Rules"), "{missing}");
     let plain = text(quote! { pub struct Order { pub id: i32 } });
-    assert!(plain.contains("supported today: SeaORM 2"), "{plain}");
-    assert!(plain.contains("and Diesel 2 models"), "{plain}");
+    assert!(plain.contains("celerysalt_plain::Rules"), "{plain}");
+    assert!(plain.contains("#[sea_orm(table_name"), "{plain}");
     let option = text(quote! {
         #[sea_orm(table_name = "orders")]
         #[follow(rule = "x")]
@@ -157,6 +157,64 @@ fn misuse_of_the_diesel_mode_names_the_remedy() {
     let field = text(quote! {
         #[diesel(table_name = orders)]
         struct Order { id: i32, #[follow(txt)] status: String, on_change_rules: Rules }
+fn a_struct_of_no_orm_is_plain() {
+    let out = text(quote! {
+        #[follow(key = ["tenant", "id"])]
+        pub struct HTTPOrderLine {
+            pub tenant: String,
+            pub id: i32,
+            #[follow(text)]
+            pub state: Option<State>,
+            #[follow(skip)]
+            pub cache: Cache,
+            pub on_change_rules: Rules,
+        }
+    });
+    assert!(
+        out.contains(r#"const NAME : & 'static str = "httporder_line""#),
+        "{out}"
+    );
+    assert!(out.contains("pub const STATE"), "{out}");
+    assert!(!out.contains("CACHE"), "{out}");
+    assert!(!out.contains("& self . cache"), "{out}");
+    assert!(!out.contains("ON_CHANGE_RULES"), "{out}");
+    let key = out.split("fn key_text").nth(1).unwrap();
+    let key = key.split("fn row").next().unwrap();
+    assert!(
+        key.contains("& self . tenant") && key.contains("& self . id"),
+        "{key}"
+    );
+}
+
+#[test]
+fn misuse_of_a_plain_struct_names_the_remedy() {
+    let key = text(quote! {
+        struct Order { number: i32, on_change_rules: Rules }
+    });
+    assert!(key.contains("no field `id` for the key"), "{key}");
+    let key = text(quote! {
+        #[follow(key = number)]
+        struct Order { number: i32, on_change_rules: Rules }
+    });
+    assert!(key.contains("is the name of a field"), "{key}");
+    let key = text(quote! {
+        #[sea_orm(table_name = "orders")]
+        #[follow(key = "id")]
+        struct Model { id: i32, on_change_rules: Rules }
+    });
+    assert!(key.contains("`key` is for plain structs"), "{key}");
+    let hooks = text(quote! {
+        #[follow(hooks = "manual")]
+        struct Order { id: i32, on_change_rules: Rules }
+    });
+    assert!(hooks.contains("`hooks` is for SeaORM"), "{hooks}");
+    let changes = text(quote! {
+        #[follow(changes = Order)]
+        struct Changes { status: Option<String> }
+    });
+    assert!(changes.contains("are for Diesel"), "{changes}");
+    let field = text(quote! {
+        struct Order { id: i32, #[follow(hidden)] cache: i32, on_change_rules: Rules }
     });
     assert!(
         field.contains("unknown option of `follow` on a field"),
@@ -167,4 +225,6 @@ fn misuse_of_the_diesel_mode_names_the_remedy() {
         struct Order<'a> { id: i32, status: &'a str, on_change_rules: Rules }
     });
     assert!(generic.contains("no parameters"), "{generic}");
+    let generic = text(quote! { struct Order<T> { id: T, on_change_rules: Rules } });
+    assert!(generic.contains("has no parameters"), "{generic}");
 }

@@ -1,15 +1,13 @@
 //! What the derive reads of Diesel's own attributes, and of `#[follow(…)]` on fields.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
-use syn::spanned::Spanned;
-use syn::{
-    DeriveInput, Field, FieldsNamed, GenericArgument, Ident, LitStr, Path, PathArguments, Token,
-    Type,
-};
+use syn::{DeriveInput, Field, FieldsNamed, Ident, LitStr, Path, Token, Type};
+
+use crate::follow::field::Kind;
 
 /// `#[diesel(table_name = …, primary_key(…), treat_none_as_null = …)]`
 pub(super) struct Table {
@@ -82,19 +80,6 @@ pub(super) struct FieldInfo<'a> {
     pub(super) is_generated: bool,
 }
 
-/// How rules see a field.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// By its type's `AsField`.
-    Plain,
-    /// By its `Display`.
-    Text,
-    /// By its serde form.
-    Json,
-    /// Not at all.
-    Skipped,
-}
-
 pub(super) fn fields(fields: &FieldsNamed) -> syn::Result<Vec<FieldInfo<'_>>> {
     fields.named.iter().map(FieldInfo::of).collect()
 }
@@ -139,76 +124,24 @@ impl<'a> FieldInfo<'a> {
     }
 
     fn read_follow(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
-        self.kind = if meta.path.is_ident("text") {
-            Kind::Text
-        } else if meta.path.is_ident("json") {
-            Kind::Json
-        } else if meta.path.is_ident("skip") {
-            Kind::Skipped
-        } else {
-            return Err(meta.error(
-                "unknown option of `follow` on a field; there are `text` (compared as its `Display`), `json` (as its \
-                 serde form) and `skip` (no rule may name it)",
-            ));
-        };
+        self.kind = Kind::read(meta)?;
         Ok(())
     }
 
     /// The value of `place`, a reference to something of this field's type, or of what is in its `Option`.
     pub(super) fn value(&self, ty: &Type, place: &TokenStream) -> TokenStream {
-        let private = quote!(::celerysalt_diesel::__private);
-        let of = match self.kind {
-            Kind::Text => quote!(#private::text),
-            Kind::Json => quote!(#private::json),
-            // Spanned so that a type without it is an error at the type.
-            Kind::Plain | Kind::Skipped => {
-                return quote_spanned!(ty.span()=> ::celerysalt_diesel::AsField::value(#place));
-            }
-        };
-        match option_of(ty) {
-            Some(_) => quote!(#private::nullable(#place, |value| #of(value))),
-            None => quote!(#of(#place)),
-        }
+        self.kind.value(&adapter(), ty, place)
     }
 
     /// The field's definition.
     pub(super) fn definition(&self) -> TokenStream {
-        let private = quote!(::celerysalt_diesel::__private);
-        let (ty, name) = (&self.field.ty, &self.name);
-        let nullable = option_of(ty).is_some();
-        let (of, nullable) = match self.kind {
-            Kind::Text => (quote!(#private::FieldType::Text), quote!(#nullable)),
-            Kind::Json => (quote!(#private::FieldType::Json), quote!(#nullable)),
-            Kind::Plain | Kind::Skipped => {
-                let as_field = quote_spanned!(ty.span()=> <#ty as ::celerysalt_diesel::AsField>);
-                (quote!(#as_field::field_type()), quote!(#as_field::NULLABLE))
-            }
-        };
-        quote! {
-            #private::FieldDef {
-                name: ::std::string::String::from(#name),
-                ty: #of,
-                nullable: #nullable,
-            }
-        }
+        self.kind.definition(&adapter(), &self.name, &self.field.ty)
     }
 }
 
-/// What is in an `Option`.
-pub(super) fn option_of(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = ty else { return None };
-    let last = path
-        .path
-        .segments
-        .last()
-        .filter(|last| last.ident == "Option")?;
-    match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
-            GenericArgument::Type(inner) => Some(inner),
-            _ => None,
-        },
-        _ => None,
-    }
+/// The crate that the expansion names.
+pub(super) fn adapter() -> TokenStream {
+    quote!(::celerysalt_diesel)
 }
 
 /// `orders`, `crate::schema::orders` or the same as text.

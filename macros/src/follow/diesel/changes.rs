@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{DeriveInput, FieldsNamed, Path};
 
-use super::attributes::{FieldInfo, Kind, Table, fields, option_of};
+use super::attributes::{FieldInfo, Table, fields};
+use crate::follow::field::{Kind, option_of};
 use crate::follow::options::Options;
 
 /// `#[follow(changes = Model)]`

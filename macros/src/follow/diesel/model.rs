@@ -1,13 +1,13 @@
 //! A model: the struct that is read from the table, with the rules column.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
+use quote::quote;
 use syn::{DeriveInput, FieldsNamed};
 
-use super::attributes::{FieldInfo, Kind, Table, fields};
+use super::attributes::{FieldInfo, Table, adapter, fields};
 use super::changes;
-use crate::follow::options::{EventName, Options};
+use crate::follow::field::{self, Kind};
+use crate::follow::options::Options;
 
 pub(super) fn expand(
     input: &DeriveInput,
@@ -26,7 +26,7 @@ pub(super) fn expand(
     let rules = rules_field(input, &fields, options)?;
     let followed: Vec<_> = followed(&fields, rules).collect();
     let constants = constants(input, &followed);
-    let check = rules_type_check(rules);
+    let check = field::rules_type_check(&adapter(), rules.field);
     let model = model_impl(input, &fields, &followed, rules, options, table)?;
     let changes = changes::of_model(input, &followed, rules, table);
     Ok(quote! {
@@ -70,32 +70,13 @@ fn rules_field<'f, 'a>(
 /// `Order::STATUS` and so on.
 fn constants(input: &DeriveInput, followed: &[&FieldInfo<'_>]) -> TokenStream {
     let model = &input.ident;
-    let constants = followed.iter().map(|field| {
-        let name = &field.name;
-        let constant = format_ident!("{}", name.to_uppercase(), span = field.field.ident.span());
-        let doc = format!("The field `{name}`, for rules.");
-        let vis = &field.field.vis;
-        quote! {
-            #[doc = #doc]
-            #vis const #constant: ::celerysalt_diesel::__private::Field<#model> =
-                ::celerysalt_diesel::__private::Field::new(#name);
-        }
-    });
+    let constants = followed
+        .iter()
+        .map(|each| field::constant(&adapter(), model, each.field, &each.name));
     quote! {
         #[automatically_derived]
         #[allow(dead_code)]
         impl #model { #(#constants)* }
-    }
-}
-
-/// A rules field of another type is an error at that type, with the remedy.
-fn rules_type_check(rules: &FieldInfo<'_>) -> TokenStream {
-    let ty = &rules.field.ty;
-    quote_spanned! {ty.span()=>
-        const _: () = {
-            const fn rules_column<T: ::celerysalt_diesel::__private::RulesColumn>() {}
-            rules_column::<#ty>()
-        };
     }
 }
 
@@ -127,7 +108,8 @@ fn model_impl(
     let key_parts = keys.iter().map(|key| key.value_in_self());
     let rules_ident = &rules.field.ident;
     let rules_column = &rules.column;
-    let definition = definition(followed, &name, options);
+    let definitions: Vec<_> = followed.iter().map(|field| field.definition()).collect();
+    let definition = field::model_definition(&adapter(), &name, &definitions, options);
     let values = followed.iter().map(|field| field.value_in_self());
     Ok(quote! {
         #[automatically_derived]
@@ -184,29 +166,6 @@ fn keys<'f, 'a>(
         })
     });
     keys.collect()
-}
-
-fn definition(followed: &[&FieldInfo<'_>], name: &str, options: &Options) -> TokenStream {
-    let private = quote!(::celerysalt_diesel::__private);
-    let definitions = followed.iter().map(|field| field.definition());
-    let code_rules = options.code_rules.as_ref().map(|function| {
-        quote! {
-            .with_rules(::core::convert::Into::<::celerysalt_diesel::__private::CoreRules>::into(#function()))
-        }
-    });
-    let events = options.events.as_ref().map(|events| {
-        let names = events.iter().map(|event| match event {
-            EventName::Text(text) => quote!(#text),
-            EventName::Type(path) => quote!(<#path as #private::Event>::TOPIC),
-        });
-        quote!(.allow_events::<&str>([#(#names),*]))
-    });
-    quote! {
-        static DEFINITION: ::std::sync::LazyLock<#private::ModelDef> = ::std::sync::LazyLock::new(|| {
-            #private::ModelDef::new(#name, ::std::vec![#(#definitions),*]) #code_rules #events
-        });
-        &DEFINITION
-    }
 }
 
 impl FieldInfo<'_> {

@@ -1,21 +1,25 @@
-//! From the Rust types of a model's fields to what rules compare.
+//! From the Rust types of a model's fields to what rules compare: for models that no ORM describes at run time.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use bigdecimal::BigDecimal;
 use bigdecimal::num_bigint::BigInt;
-use celerysalt::value::{FieldType, Value};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use crate::value::{FieldType, Value};
+
 /// A field's type as rules see it. Implemented for integers, floats, `bool`, text, `Uuid`, `chrono`'s dates and times,
-/// `Decimal`, `BigDecimal`, `serde_json::Value`, and `Option` of each. `Vec` (bytes, arrays) is of a type that cannot
-/// carry a rule.
+/// `Decimal`, `BigDecimal`, `serde_json::Value`, and `Option`, `Box`, `Arc` and `Cow` of each. `Vec` (bytes, arrays) is
+/// of a type that cannot carry a rule.
 ///
 /// For an enum, list its names, and rules are checked against them when they are attached:
 ///
 /// ```
+/// use celerysalt::field::AsField;
 /// use celerysalt::value::{FieldType, Value};
-/// use celerysalt_diesel::AsField;
 ///
 /// #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 /// enum Status { Pending, Paid }
@@ -34,7 +38,7 @@ use uuid::Uuid;
     message = "rules do not know how to compare `{Self}`",
     label = "this field's type",
     note = "mark the field `#[follow(text)]` (compared as its `Display`), `#[follow(json)]` (as its serde form) or \
-            `#[follow(skip)]` (no rule may name it), or implement `celerysalt_diesel::AsField` for the type"
+            `#[follow(skip)]` (no rule may name it), or implement `celerysalt::field::AsField` for the type"
 )]
 pub trait AsField {
     /// Whether the field may be null.
@@ -72,6 +76,8 @@ fields! {
     u16 => Int, |v| (*v).into();
     u32 => Int, |v| (*v).into();
     u64 => Int, |v| (*v).into();
+    isize => Int, |v| *v as i128;
+    usize => Int, |v| *v as i128;
     f32 => Float, |v| shortest(*v);
     f64 => Float, |v| *v;
     str => Text, |v| v.to_owned();
@@ -107,7 +113,25 @@ impl<T: AsField> AsField for Option<T> {
     }
 }
 
-impl<T: AsField + ?Sized> AsField for &T {
+macro_rules! pointers {
+    ($($pointer:ty),+) => {$(
+        impl<T: AsField + ?Sized> AsField for $pointer {
+            const NULLABLE: bool = T::NULLABLE;
+
+            fn field_type() -> FieldType {
+                T::field_type()
+            }
+
+            fn value(&self) -> Value {
+                T::value(self)
+            }
+        }
+    )+};
+}
+
+pointers!(&T, Box<T>, Arc<T>);
+
+impl<T: AsField + ToOwned + ?Sized> AsField for Cow<'_, T> {
     const NULLABLE: bool = T::NULLABLE;
 
     fn field_type() -> FieldType {
@@ -191,6 +215,15 @@ mod tests {
             Vec::<u8>::field_type(),
             FieldType::Unsupported("alloc::vec::Vec<u8>".into())
         );
+    }
+
+    #[test]
+    fn pointers_are_what_they_point_to() {
+        assert_eq!(Box::<str>::from("a").value(), Value::Text("a".into()));
+        assert_eq!(Arc::new(7_usize).value(), Value::Int(7));
+        assert_eq!(Cow::Borrowed("a").value(), Value::Text("a".into()));
+        const { assert!(Box::<Option<i32>>::NULLABLE) }
+        assert_eq!(isize::MIN.value(), Value::Int(isize::MIN as i128));
     }
 
     #[test]

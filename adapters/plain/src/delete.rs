@@ -1,0 +1,100 @@
+//! Deletes: the row goes as it was last persisted, whatever was changed since.
+
+use celerysalt::event::Envelope;
+use celerysalt::outbox::OutboxError;
+
+use crate::error::SaveError;
+use crate::model::Follow;
+use crate::outbox::Outbox;
+use crate::planned;
+use crate::tracked::{State, Tracked};
+
+impl<T: Follow> Tracked<T> {
+    /// Removes the row, then puts the events that fire into an outbox or publishes them. `remove` is given the row as it
+    /// was last persisted. What is promised, and what happens on failure, is as in [`save`](Self::save).
+    ///
+    /// Deleting again only sends what is still unsent. A save after a delete inserts the row anew.
+    ///
+    /// # Errors
+    /// See [`SaveError`].
+    pub async fn delete<O, P, E>(&mut self, outbox: &O, remove: P) -> Result<(), SaveError<E>>
+    where
+        O: Outbox,
+        P: AsyncFnOnce(&T) -> Result<(), E>,
+    {
+        if let Some((row, events)) = self.plan_delete()? {
+            remove(row).await.map_err(SaveError::Persist)?;
+            self.state = State::Deleted;
+            self.unsent.0.extend(events);
+        }
+        Ok(self.flush(outbox).await?)
+    }
+
+    /// [`delete`](Self::delete) without async; `append` is as in [`save_sync`](Self::save_sync).
+    ///
+    /// # Errors
+    /// See [`SaveError`].
+    pub fn delete_sync<A, P, E>(&mut self, append: A, remove: P) -> Result<(), SaveError<E>>
+    where
+        A: FnOnce(&[Envelope]) -> Result<(), OutboxError>,
+        P: FnOnce(&T) -> Result<(), E>,
+    {
+        if let Some((row, events)) = self.plan_delete()? {
+            remove(row).map_err(SaveError::Persist)?;
+            self.state = State::Deleted;
+            self.unsent.0.extend(events);
+        }
+        self.flush_sync(append).map_err(SaveError::Outbox)
+    }
+
+    /// Hands the row as it was last persisted and the events that fire to `remove`, which removes the one and stores the
+    /// others together; see [`save_with`](Self::save_with).
+    ///
+    /// Deleting again does nothing, unless events are still unsent.
+    ///
+    /// # Errors
+    /// [`SaveError::Persist`], [`SaveError::Follow`] and [`SaveError::NeverPersisted`].
+    pub async fn delete_with<P, E>(&mut self, remove: P) -> Result<(), SaveError<E>>
+    where
+        P: AsyncFnOnce(&T, &[Envelope]) -> Result<(), E>,
+    {
+        let (row, events) = match self.plan_delete()? {
+            Some((row, events)) => (row, self.all_with(events)),
+            None if self.unsent.0.is_empty() => return Ok(()),
+            None => (&self.value, self.unsent.0.clone()),
+        };
+        let stored = remove(row, &events).await;
+        stored.map_err(SaveError::Persist)?;
+        self.state = State::Deleted;
+        self.all_stored();
+        Ok(())
+    }
+
+    /// [`delete_with`](Self::delete_with) without async.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delete_with_sync<P, E>(&mut self, remove: P) -> Result<(), SaveError<E>>
+    where
+        P: FnOnce(&T, &[Envelope]) -> Result<(), E>,
+    {
+        let (row, events) = match self.plan_delete()? {
+            Some((row, events)) => (row, self.all_with(events)),
+            None if self.unsent.0.is_empty() => return Ok(()),
+            None => (&self.value, self.unsent.0.clone()),
+        };
+        remove(row, &events).map_err(SaveError::Persist)?;
+        self.state = State::Deleted;
+        self.all_stored();
+        Ok(())
+    }
+
+    /// The row that goes, and what fires; nothing when it is gone already.
+    fn plan_delete<E>(&self) -> Result<Option<(&T, Vec<Envelope>)>, SaveError<E>> {
+        match &self.state {
+            State::Persisted(row) => Ok(Some((row, planned::delete(row)?))),
+            State::Deleted => Ok(None),
+            State::New => Err(SaveError::NeverPersisted { model: T::NAME }),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! What the derive makes of a struct: every type of field, keys, rules in code, events that are allowed.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::convert::Infallible;
+use std::fmt;
+
+use bigdecimal::BigDecimal;
+use celerysalt::event;
+use celerysalt::event::Envelope;
+use celerysalt::model::Operation;
+use celerysalt::rules::Rule;
+use celerysalt::value::{FieldType, Value};
+use celerysalt_plain::{AsField, Follow, FollowActions, Rules, SaveError, Tracked};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Something happened.
+#[event("types.happened")]
+pub struct Happened {
+    /// What.
+    pub what: String,
+}
+
+/// Something else happened.
+#[event("types.other")]
+pub struct Other {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum Size {
+    Small,
+    Large,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Small => "small",
+            Self::Large => "large",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum Status {
+    Open,
+    Shut,
+}
+
+impl AsField for Status {
+    fn field_type() -> FieldType {
+        FieldType::Enum(vec!["open".into(), "shut".into()])
+    }
+
+    fn value(&self) -> Value {
+        let name = match self {
+            Self::Open => "open",
+            Self::Shut => "shut",
+        };
+        Value::Text(name.into())
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Address {
+    city: String,
+}
+
+/// Not serde, not `Display`: rules do not see it.
+#[derive(Clone, Default)]
+struct Handle;
+
+#[derive(Clone, Serialize, Deserialize, FollowActions)]
+#[follow(key = ["tenant", "number"], events = ["types.happened", Other], rules = "rules", code_rules = in_code)]
+struct AllTypes {
+    tenant: Uuid,
+    number: u32,
+    flag: bool,
+    tiny: i8,
+    wide: u64,
+    single: f32,
+    double: f64,
+    decimal: Decimal,
+    big: BigDecimal,
+    text: String,
+    maybe: Option<String>,
+    r#type: Box<str>,
+    instant: DateTime<Utc>,
+    offset: DateTime<FixedOffset>,
+    local: NaiveDateTime,
+    date: NaiveDate,
+    time: NaiveTime,
+    document: serde_json::Value,
+    bytes: Vec<u8>,
+    status: Status,
+    #[follow(text)]
+    size: Option<Size>,
+    #[follow(json)]
+    address: Address,
+    #[serde(skip)]
+    #[follow(skip)]
+    _handle: Handle,
+    rules: Rules,
+}
+
+fn in_code() -> Rules {
+    let draft = Rule::when(AllTypes::SIZE).eql("large");
+    let rule = draft.emit::<Happened>(json!({"what": "{{ type }} {{ decimal }}"}));
+    vec![rule.id("in code")].into()
+}
+
+const DIGITS: &str = "12345678901234567.8901234567";
+
+fn all_types() -> AllTypes {
+    let instant: DateTime<FixedOffset> = "2026-11-23T10:00:00+02:00".parse().unwrap();
+    AllTypes {
+        tenant: Uuid::nil(),
+        number: 7,
+        flag: true,
+        tiny: -1,
+        wide: u64::MAX,
+        single: 0.1,
+        double: 0.5,
+        decimal: DIGITS.parse().unwrap(),
+        big: DIGITS.parse().unwrap(),
+        text: "a".into(),
+        maybe: None,
+        r#type: "box".into(),
+        instant: instant.to_utc(),
+        offset: instant,
+        local: instant.naive_local(),
+        date: instant.date_naive(),
+        time: instant.time(),
+        document: json!({"a": [1]}),
+        bytes: vec![1],
+        status: Status::Open,
+        size: Some(Size::Small),
+        address: Address {
+            city: "Bern".into(),
+        },
+        _handle: Handle,
+        rules: Rules::new(),
+    }
+}
+
+#[test]
+fn fields_have_the_types_and_values_of_rust() {
+    let model = AllTypes::definition();
+    assert_eq!(model.name(), "all_types");
+    let row = all_types().row();
+    let instant: DateTime<FixedOffset> = "2026-11-23T08:00:00Z".parse().unwrap();
+    let offset: DateTime<FixedOffset> = "2026-11-23T10:00:00+02:00".parse().unwrap();
+    let bytes = FieldType::Unsupported("alloc::vec::Vec<u8>".into());
+    let status = FieldType::Enum(vec!["open".into(), "shut".into()]);
+    let expected = [
+        ("tenant", FieldType::Uuid, Value::Uuid(Uuid::nil())),
+        ("number", FieldType::Int, Value::Int(7)),
+        ("flag", FieldType::Bool, Value::Bool(true)),
+        ("tiny", FieldType::Int, Value::Int(-1)),
+        ("wide", FieldType::Int, Value::Int(u64::MAX.into())),
+        ("single", FieldType::Float, Value::Float(0.1)),
+        ("double", FieldType::Float, Value::Float(0.5)),
+        (
+            "decimal",
+            FieldType::Decimal,
+            Value::Decimal(DIGITS.parse().unwrap()),
+        ),
+        (
+            "big",
+            FieldType::Decimal,
+            Value::Decimal(DIGITS.parse().unwrap()),
+        ),
+        ("text", FieldType::Text, Value::Text("a".into())),
+        ("maybe", FieldType::Text, Value::Null),
+        ("type", FieldType::Text, Value::Text("box".into())),
+        ("instant", FieldType::DateTime, Value::DateTime(instant)),
+        ("offset", FieldType::DateTime, Value::DateTime(offset)),
+        (
+            "local",
+            FieldType::LocalDateTime,
+            Value::LocalDateTime(offset.naive_local()),
+        ),
+        ("date", FieldType::Date, Value::Date(offset.date_naive())),
+        ("time", FieldType::Time, Value::Time(offset.time())),
+        ("document", FieldType::Json, Value::Json(json!({"a": [1]}))),
+        ("bytes", bytes, Value::Null),
+        ("status", status, Value::Text("open".into())),
+        ("size", FieldType::Text, Value::Text("small".into())),
+        (
+            "address",
+            FieldType::Json,
+            Value::Json(json!({"city": "Bern"})),
+        ),
+    ];
+    assert_eq!(
+        model.fields().len(),
+        expected.len(),
+        "neither rules nor skipped"
+    );
+    for (at, (name, ty, value)) in expected.into_iter().enumerate() {
+        let field = &model.fields()[at];
+        assert_eq!((field.name.as_str(), &field.ty), (name, &ty));
+        assert_eq!(row.value(at), &value, "{name}");
+        assert_eq!(field.nullable, ["maybe", "size"].contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn a_key_of_several_fields_and_raw_names() {
+    assert_eq!(
+        all_types().aggregate(),
+        "all_types:00000000-0000-0000-0000-000000000000,7"
+    );
+    assert_eq!(AllTypes::TYPE.name(), "type");
+}
+
+#[test]
+fn rules_in_code_fire_for_every_row_and_persist() {
+    celerysalt_plain::check_code_rules::<AllTypes>().unwrap();
+    let mut row = Tracked::loaded(all_types());
+    for size in [Size::Large, Size::Small, Size::Large] {
+        row.size = Some(size);
+        let fires = size == Size::Large;
+        let both = |_: &AllTypes, events: &[Envelope]| {
+            assert_eq!(events.len(), usize::from(fires));
+            for event in events {
+                assert_eq!(event.payload["what"], format!("box {DIGITS}"));
+            }
+            Ok::<_, Infallible>(())
+        };
+        row.save_with_sync(both).unwrap();
+    }
+}
+
+#[test]
+fn every_kind_of_field_is_compared_by_its_type() {
+    let happened = |what: &str| json!({ "what": what });
+    let mut row = Tracked::loaded(all_types());
+    row.rules.extend([
+        Rule::when("address.city")
+            .eql("Basel")
+            .emit::<Happened>(happened("moved")),
+        Rule::when(AllTypes::STATUS)
+            .eql("shut")
+            .emit::<Happened>(happened("shut")),
+        Rule::when(AllTypes::DECIMAL)
+            .increased_by("0.0000000001")
+            .emit::<Happened>(happened("more")),
+        Rule::when(AllTypes::MAYBE)
+            .not_null()
+            .emit::<Happened>(happened("there")),
+        // The same instant under another offset is no change.
+        Rule::when(AllTypes::OFFSET)
+            .changed()
+            .emit::<Happened>(happened("never")),
+    ]);
+    row.address.city = "Basel".into();
+    row.status = Status::Shut;
+    row.decimal += "0.0000000001".parse::<Decimal>().unwrap();
+    row.maybe = Some(String::new());
+    row.offset = "2026-11-23T08:00:00+00:00".parse().unwrap();
+    let both = |row: &AllTypes, events: &[Envelope]| {
+        let fired: Vec<_> = events.iter().map(|event| &event.payload["what"]).collect();
+        assert_eq!(fired, ["moved", "shut", "more", "there"]);
+        assert_eq!(row.rules.len(), 1);
+        Ok::<_, Infallible>(())
+    };
+    row.save_with_sync(both).unwrap();
+}
+
+#[test]
+fn rules_may_emit_only_what_the_model_allows_and_name_only_what_is_seen() {
+    let fails = |rule: Rule| {
+        let mut row = Tracked::new(all_types());
+        row.rules.push(rule);
+        let never = |_: &AllTypes, _: &[Envelope]| -> Result<(), Infallible> { panic!("refused") };
+        let error = row.save_with_sync(never).unwrap_err();
+        assert!(matches!(error, SaveError::Follow(_)));
+        error.to_string()
+    };
+    let insert = [Operation::Insert];
+    let topic = fails(
+        Rule::when("text")
+            .changed()
+            .emit_topic("order.paid", json!({}))
+            .on(insert),
+    );
+    assert!(topic.contains("order.paid"), "{topic}");
+    let skipped = fails(
+        Rule::when("_handle")
+            .changed()
+            .emit::<Other>(json!({}))
+            .on(insert),
+    );
+    assert!(skipped.contains("_handle"), "{skipped}");
+    let bytes = fails(
+        Rule::when(AllTypes::BYTES)
+            .changed()
+            .emit::<Other>(json!({}))
+            .on(insert),
+    );
+    assert!(bytes.contains("Vec<u8>"), "{bytes}");
+    let name = fails(
+        Rule::when(AllTypes::STATUS)
+            .eql("open!")
+            .emit::<Other>(json!({}))
+            .on(insert),
+    );
+    assert!(name.contains("open!"), "{name}");
+}
+
+#[test]
+fn a_row_keeps_its_rules_over_serde() {
+    let mut row = all_types();
+    row.rules.push(
+        Rule::when(AllTypes::TEXT)
+            .changed()
+            .emit::<Other>(json!({})),
+    );
+    let text = serde_json::to_string(&row).unwrap();
+    let mut again: Tracked<AllTypes> = Tracked::loaded(serde_json::from_str(&text).unwrap());
+    assert_eq!(again.rules, row.rules);
+    again.text = "b".into();
+    let both = |_: &AllTypes, events: &[Envelope]| {
+        assert_eq!(events[0].topic, "types.other");
+        Ok::<_, Infallible>(())
+    };
+    again.save_with_sync(both).unwrap();
+    assert!(again.rules.is_empty());
+}

@@ -1,0 +1,75 @@
+//! What a newcomer sees: two runs in one folder, the second of which delivers what the first left.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+#[test]
+fn the_second_run_delivers_what_the_first_left() {
+    let folder = TempDir::new().unwrap();
+    let first = run(folder.path());
+    assert_eq!(steps(&first)[0], ["0 event(s) delivered"]);
+    assert_main_job(&first);
+
+    let second = run(folder.path());
+    let [shipped, delivered] = &steps(&second)[0][..] else {
+        panic!("{second}")
+    };
+    assert!(shipped.ends_with("went from paid to shipped"), "{second}");
+    assert_eq!(delivered, "1 event(s) delivered");
+    assert_main_job(&second);
+}
+
+fn assert_main_job(output: &str) {
+    let steps = steps(output);
+    assert!(steps[1][0].ends_with("pending, 2 rule(s)"), "{output}");
+    assert_eq!(
+        steps[2],
+        [
+            "the row was not persisted, nothing was fired",
+            "0 event(s) delivered"
+        ],
+        "{output}"
+    );
+    assert!(
+        steps[3][0].ends_with("was paid, amount 1234567890.123456789012345678"),
+        "{output}"
+    );
+    assert!(
+        steps[3][1].ends_with("went from pending to paid"),
+        "{output}"
+    );
+    assert_eq!(steps[3][2], "2 event(s) delivered", "{output}");
+    assert!(steps[3][3].ends_with("paid, 1 rule(s)"), "{output}");
+    assert!(
+        output.lines().count() < 25,
+        "too long for a newcomer: {output}"
+    );
+}
+
+/// The indented lines under each numbered heading.
+fn steps(output: &str) -> Vec<Vec<String>> {
+    let mut steps: Vec<Vec<String>> = Vec::new();
+    for line in output.lines() {
+        match line.strip_prefix("   ") {
+            Some(detail) => steps.last_mut().unwrap().push(detail.to_owned()),
+            None => steps.push(Vec::new()),
+        }
+    }
+    steps
+}
+
+fn run(folder: &Path) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_orders-plain"))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
