@@ -190,34 +190,24 @@ fn a_chain_that_is_too_deep_stops_the_save_only_where_a_rule_fires() {
 
 #[test]
 fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
-    let left = Envelope {
-        id: uuid::Uuid::now_v7(),
-        topic: "follow.moved".into(),
-        version: None,
-        payload: json!({"to": "x"}),
-        meta: Meta::default(),
-    };
-    let note = json!({"id": uuid::Uuid::now_v7(), "events": [left]});
+    let left = envelope();
+    let intent = uuid::Uuid::now_v7();
+    let note = json!({"save": {"id": intent, "events": [left]}});
     let mut noted = stored(&[
         rule("once", Operation::Update),
         rule("gone", Operation::Delete),
     ]);
     noted.set_note(Some(note.clone()));
-    let plan = update(
-        &noted,
-        Some(&stored(&[rule("once", Operation::Update)])),
-        "paid",
-    )
-    .unwrap();
+    let callers = stored(&[rule("once", Operation::Update)]);
+    let plan = update(&noted, Some(&callers), "paid").unwrap();
     assert_eq!(plan.rules.unwrap().note(), Some(&note));
-    let plan = save(Operation::Delete, &noted, None, "new", &Moment::current()).unwrap();
-    assert_eq!(plan.events.len(), 2);
+    assert!(plan.intents.is_empty());
+    let plan = delete(&noted);
     assert_eq!(plan.events[0].id, left.id);
-
-    let deleting = json!({"id": uuid::Uuid::now_v7(), "deleting": [left]});
-    noted.set_note(Some(deleting));
-    let plan = save(Operation::Delete, &noted, None, "new", &Moment::current()).unwrap();
-    assert_eq!(plan.events, [left]);
+    assert_eq!(
+        (rule_ids(&plan), &plan.intents),
+        (vec!["gone"], &vec![intent])
+    );
     // A copied row is not the row that the note is about.
     let copy = save(
         Operation::Insert,
@@ -225,19 +215,60 @@ fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
         Some(&noted),
         "new",
         &Moment::current(),
-    )
-    .unwrap();
-    assert_eq!(copy.rules.unwrap().note(), None);
+    );
+    assert_eq!(copy.unwrap().rules.unwrap().note(), None);
 
-    noted.set_note(Some(json!({"id": uuid::Uuid::now_v7(), "inserted": {}})));
+    noted.set_note(Some(json!({"save": {"id": intent, "inserted": {}}})));
     noted.push(rule("made", Operation::Insert));
-    let plan = save(Operation::Delete, &noted, None, "new", &Moment::current()).unwrap();
-    let rules: Vec<_> = plan
+    let plan = delete(&noted);
+    assert_eq!(
+        (rule_ids(&plan), &plan.intents),
+        (vec!["made", "gone"], &vec![intent])
+    );
+}
+
+#[test]
+fn a_delete_that_another_has_claimed_fires_the_claims_events_while_the_claim_stands() {
+    let left = envelope();
+    let mut claimed = stored(&[rule("gone", Operation::Delete)]);
+    let claim = |id: uuid::Uuid| Some(json!({"claim": {"id": id, "events": [left]}}));
+    let fresh = uuid::Uuid::now_v7();
+    claimed.set_note(claim(fresh));
+    let plan = delete(&claimed);
+    assert_eq!(
+        (plan.events, plan.intents),
+        (vec![left.clone()], vec![fresh])
+    );
+    let old = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        1_700_000_000,
+        0,
+    ));
+    claimed.set_note(claim(old));
+    let plan = delete(&claimed);
+    assert_eq!((rule_ids(&plan), &plan.intents), (vec!["gone"], &vec![old]));
+}
+
+fn delete(stored: &Rules) -> Plan {
+    save(Operation::Delete, stored, None, "new", &Moment::current()).unwrap()
+}
+
+fn rule_ids(plan: &Plan) -> Vec<&str> {
+    let ids = plan
         .events
         .iter()
-        .filter_map(|event| event.meta.rule_id.as_deref())
-        .collect();
-    assert_eq!(rules, ["made", "gone"]);
+        .map(|event| event.meta.rule_id.as_deref());
+    ids.flatten().collect()
+}
+
+fn envelope() -> Envelope {
+    Envelope {
+        id: uuid::Uuid::now_v7(),
+        topic: "follow.moved".into(),
+        version: None,
+        payload: json!({"to": "x"}),
+        meta: Meta::default(),
+    }
 }
 
 #[test]

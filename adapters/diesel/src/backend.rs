@@ -3,8 +3,8 @@
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
-
-use crate::outbox::Entry;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use diesel::sql_types::{Nullable, Text};
 
 /// What a row is locked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,83 +17,75 @@ pub enum Lock {
 
 /// A database on which saves are followed: SQLite and PostgreSQL, by the features of the same names.
 pub trait FollowBackend: Backend + Send + 'static {
+    /// How text becomes what the library's own tables hold.
+    #[doc(hidden)]
+    const CASTS: Casts;
+
     /// Ends a `SELECT` of a row that this transaction is going to change.
     #[doc(hidden)]
     fn push_lock(out: AstPass<'_, '_, Self>, lock: Lock);
 
-    /// One event of the outbox, as a row of `VALUES`.
+    /// Binds text.
     #[doc(hidden)]
-    fn push_entry<'b>(out: AstPass<'_, 'b, Self>, entry: &'b Entry) -> QueryResult<()>;
+    fn push_text<'b>(out: AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()>;
+
+    /// Binds text or null.
+    #[doc(hidden)]
+    fn push_nullable<'b>(out: AstPass<'_, 'b, Self>, text: &'b Option<String>) -> QueryResult<()>;
+}
+
+/// What stands behind a bound text.
+#[derive(Debug, Clone, Copy)]
+pub struct Casts {
+    pub(crate) id: &'static str,
+    pub(crate) json: &'static str,
+    pub(crate) instant: &'static str,
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+macro_rules! binds_text {
+    () => {
+        fn push_text<'b>(mut out: AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()> {
+            out.push_bind_param::<Text, _>(text)
+        }
+
+        fn push_nullable<'b>(
+            mut out: AstPass<'_, 'b, Self>,
+            text: &'b Option<String>,
+        ) -> QueryResult<()> {
+            out.push_bind_param::<Nullable<Text>, _>(text)
+        }
+    };
 }
 
 #[cfg(feature = "sqlite")]
-mod sqlite {
-    use diesel::sql_types::{Nullable, Text};
-    use diesel::sqlite::Sqlite;
+impl FollowBackend for diesel::sqlite::Sqlite {
+    const CASTS: Casts = Casts {
+        id: "",
+        json: "",
+        instant: "",
+    };
 
-    use super::*;
+    /// The transaction has the write lock already.
+    fn push_lock(_: AstPass<'_, '_, Self>, _: Lock) {}
 
-    impl FollowBackend for Sqlite {
-        /// The transaction has the write lock already.
-        fn push_lock(_: AstPass<'_, '_, Self>, _: Lock) {}
-
-        fn push_entry<'b>(mut out: AstPass<'_, 'b, Self>, entry: &'b Entry) -> QueryResult<()> {
-            out.push_sql("(");
-            out.push_bind_param::<Text, _>(&entry.id_text)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Text, _>(&entry.topic)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Nullable<Text>, _>(&entry.version)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Text, _>(&entry.payload)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Text, _>(&entry.meta)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Nullable<Text>, _>(&entry.aggregate)?;
-            for _ in 0..2 {
-                out.push_sql(", ");
-                out.push_bind_param::<Text, _>(&entry.at_text)?;
-            }
-            out.push_sql(")");
-            Ok(())
-        }
-    }
+    binds_text!();
 }
 
 #[cfg(feature = "postgres")]
-mod postgres {
-    use diesel::pg::Pg;
-    use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid};
+impl FollowBackend for diesel::pg::Pg {
+    const CASTS: Casts = Casts {
+        id: "::uuid",
+        json: "::jsonb",
+        instant: "::timestamptz",
+    };
 
-    use super::*;
-
-    impl FollowBackend for Pg {
-        fn push_lock(mut out: AstPass<'_, '_, Self>, lock: Lock) {
-            out.push_sql(match lock {
-                Lock::ToChange => " FOR NO KEY UPDATE",
-                Lock::ToEnd => " FOR UPDATE",
-            });
-        }
-
-        fn push_entry<'b>(mut out: AstPass<'_, 'b, Self>, entry: &'b Entry) -> QueryResult<()> {
-            out.push_sql("(");
-            out.push_bind_param::<Uuid, _>(&entry.id)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Text, _>(&entry.topic)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Nullable<Text>, _>(&entry.version)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Text, _>(&entry.payload)?;
-            out.push_sql("::jsonb, ");
-            out.push_bind_param::<Text, _>(&entry.meta)?;
-            out.push_sql("::jsonb, ");
-            out.push_bind_param::<Nullable<Text>, _>(&entry.aggregate)?;
-            for _ in 0..2 {
-                out.push_sql(", ");
-                out.push_bind_param::<Timestamptz, _>(&entry.at)?;
-            }
-            out.push_sql(")");
-            Ok(())
-        }
+    fn push_lock(mut out: AstPass<'_, '_, Self>, lock: Lock) {
+        out.push_sql(match lock {
+            Lock::ToChange => " FOR NO KEY UPDATE",
+            Lock::ToEnd => " FOR UPDATE",
+        });
     }
+
+    binds_text!();
 }

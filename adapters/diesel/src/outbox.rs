@@ -1,34 +1,33 @@
-//! Events into `celerysalt_outbox`, over the connection of the save.
+//! Writes to the library's own tables, over the connection of the save.
 
 use celerysalt::event::Envelope;
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 use diesel::{Connection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::backend::FollowBackend;
 
-/// An event as the outbox's columns hold it.
-#[derive(Debug)]
-pub struct Entry {
-    pub(crate) id: Uuid,
-    pub(crate) id_text: String,
-    pub(crate) topic: String,
-    pub(crate) version: Option<String>,
-    pub(crate) payload: String,
-    pub(crate) meta: String,
-    pub(crate) aggregate: Option<String>,
-    pub(crate) at: DateTime<Utc>,
-    /// SQLite keeps instants as text that sorts: always UTC with six digits.
-    pub(crate) at_text: String,
-}
-
 /// SQLite takes 32,766 parameters a statement, PostgreSQL 65,535; an event has eight.
 const CHUNK: usize = 4_000;
+/// Few events are common, and their statements worth to be kept prepared.
+const PREPARED_UP_TO: usize = 4;
 
 /// One `INSERT` for all events (for each 4,000); an event whose id is there already is left as it is.
-pub(crate) struct InsertEvents(pub(crate) Vec<Entry>);
+pub(crate) struct InsertEvents(Vec<Entry>);
+
+/// An event as the outbox's columns hold it.
+struct Entry {
+    id: String,
+    topic: String,
+    version: Option<String>,
+    payload: String,
+    meta: String,
+    aggregate: Option<String>,
+    /// UTC, always with six digits, so that SQLite can sort by it.
+    at: String,
+}
 
 impl InsertEvents {
     /// The statements that keep these events; none when there are none.
@@ -45,28 +44,43 @@ impl Entry {
     fn new(event: &Envelope, now: DateTime<Utc>) -> QueryResult<Self> {
         let at = event.meta.created_at.unwrap_or(now);
         let meta = serde_json::to_string(&event.meta)
-            .map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
+            .map_err(|error| Error::SerializationError(Box::new(error)))?;
         Ok(Self {
-            id: event.id,
-            id_text: event.id.to_string(),
+            id: event.id.to_string(),
             topic: event.topic.clone(),
             version: event.version.clone(),
             payload: event.payload.to_string(),
             meta,
             aggregate: event.meta.aggregate.clone(),
-            at,
-            at_text: at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            at: at.to_rfc3339_opts(SecondsFormat::Micros, true),
         })
     }
-}
 
-impl QueryId for InsertEvents {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+    fn walk<'b, DB: FollowBackend>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let casts = DB::CASTS;
+        out.push_sql("(");
+        DB::push_text(out.reborrow(), &self.id)?;
+        out.push_sql(casts.id);
+        out.push_sql(", ");
+        DB::push_text(out.reborrow(), &self.topic)?;
+        out.push_sql(", ");
+        DB::push_nullable(out.reborrow(), &self.version)?;
+        for json in [&self.payload, &self.meta] {
+            out.push_sql(", ");
+            DB::push_text(out.reborrow(), json)?;
+            out.push_sql(casts.json);
+        }
+        out.push_sql(", ");
+        DB::push_nullable(out.reborrow(), &self.aggregate)?;
+        for _ in ["created_at", "available_at"] {
+            out.push_sql(", ");
+            DB::push_text(out.reborrow(), &self.at)?;
+            out.push_sql(casts.instant);
+        }
+        out.push_sql(")");
+        Ok(())
+    }
 }
-
-/// Few events are common, and their statements worth to be kept prepared.
-const PREPARED_UP_TO: usize = 4;
 
 impl<DB: FollowBackend> QueryFragment<DB> for InsertEvents {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -81,11 +95,46 @@ impl<DB: FollowBackend> QueryFragment<DB> for InsertEvents {
             if at > 0 {
                 out.push_sql(", ");
             }
-            DB::push_entry(out.reborrow(), entry)?;
+            entry.walk(out.reborrow())?;
         }
         out.push_sql(" ON CONFLICT (id) DO NOTHING");
         Ok(())
     }
 }
 
-impl<C: Connection> RunQueryDsl<C> for InsertEvents {}
+/// Ends what another adapter announced for a row; what has ended already does not matter.
+pub(crate) struct DeleteIntents(Vec<String>);
+
+impl DeleteIntents {
+    pub(crate) fn of(intents: &[Uuid]) -> Self {
+        Self(intents.iter().map(Uuid::to_string).collect())
+    }
+}
+
+impl<DB: FollowBackend> QueryFragment<DB> for DeleteIntents {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("DELETE FROM celerysalt_pending WHERE id IN (");
+        for (at, id) in self.0.iter().enumerate() {
+            if at > 0 {
+                out.push_sql(", ");
+            }
+            DB::push_text(out.reborrow(), id)?;
+            out.push_sql(DB::CASTS.id);
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+macro_rules! runs {
+    ($($statement:ty),+) => {$(
+        impl QueryId for $statement {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+
+        impl<C: Connection> RunQueryDsl<C> for $statement {}
+    )+};
+}
+
+runs!(InsertEvents, DeleteIntents);

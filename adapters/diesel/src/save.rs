@@ -1,7 +1,6 @@
 //! `*_and_follow`: saves in a transaction of their own.
 
-use celerysalt::event::Envelope;
-use celerysalt::follow::Moment;
+use celerysalt::follow::{Moment, Plan};
 use diesel::RunQueryDsl;
 use diesel::result::{Error as DieselError, QueryResult};
 
@@ -10,7 +9,7 @@ use crate::connection::{FollowConnection, in_transaction};
 use crate::error::Error;
 use crate::model::{Changes, Follow};
 use crate::on::{FollowOn, InsertOn, UpdateOn};
-use crate::outbox::InsertEvents;
+use crate::outbox::{DeleteIntents, InsertEvents};
 use crate::plan::{self, Update};
 
 /// Saves of a model: what fires is committed with the row, or neither is.
@@ -149,11 +148,11 @@ where
 {
     let (update, rest) = Update::plan(old, &mut changes)?;
     let mut new = changes.update(key.clone(), rest, conn)?;
-    let (plan, moment) = update.settle(&new)?;
-    if let Some(rules) = plan.rules {
+    let (mut plan, moment) = update.settle(&new)?;
+    if let Some(rules) = plan.rules.take() {
         new = M::write_rules(key, rules.into(), conn)?;
     }
-    keep(&plan.events, &moment, conn)?;
+    keep(&plan, &moment, conn)?;
     Ok(new)
 }
 
@@ -165,11 +164,11 @@ where
 {
     let mut new = new.insert(conn)?;
     let moment = Moment::current();
-    let plan = plan::insert(&new, &moment)?;
-    if let Some(rules) = plan.rules {
+    let mut plan = plan::insert(&new, &moment)?;
+    if let Some(rules) = plan.rules.take() {
         new = M::write_rules(new.key(), rules.into(), conn)?;
     }
-    keep(&plan.events, &moment, conn)?;
+    keep(&plan, &moment, conn)?;
     Ok(new)
 }
 
@@ -185,19 +184,19 @@ where
     let plan = plan::delete(&old, &moment)?;
     let deleted = M::remove(key, conn)?;
     if deleted > 0 {
-        keep(&plan.events, &moment, conn)?;
+        keep(&plan, &moment, conn)?;
     }
     Ok(deleted)
 }
 
-/// Keeps events in the outbox; the relay takes them from there once the transaction is committed.
-fn keep<C: FollowConnection>(
-    events: &[Envelope],
-    moment: &Moment,
-    conn: &mut C,
-) -> QueryResult<()> {
-    for insert in InsertEvents::of(events, moment.now)? {
+/// Keeps a plan's events in the outbox, and ends what it settles; the relay takes the events from there once the
+/// transaction is committed.
+fn keep<C: FollowConnection>(plan: &Plan, moment: &Moment, conn: &mut C) -> QueryResult<()> {
+    for insert in InsertEvents::of(&plan.events, moment.now)? {
         insert.execute(conn)?;
+    }
+    if !plan.intents.is_empty() {
+        DeleteIntents::of(&plan.intents).execute(conn)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod note;
 mod schemas;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::chain::Chain;
 use crate::clock;
@@ -17,7 +18,7 @@ use crate::rules::{self, Env, EvaluateError, RuleErrors, RuleSets, Rules};
 
 pub use attach::{check, check_code_rules};
 
-use note::Left;
+use note::{Left, Note, Saved};
 
 /// One save of one row, which is locked.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,8 @@ pub struct Plan {
     /// What the rules column is to hold, when that is something else than it holds now (on insert: than the
     /// caller gave).
     pub rules: Option<Rules>,
+    /// Rows of `celerysalt_pending` that end with this save: on a delete, what another adapter announced for the row.
+    pub intents: Vec<Uuid>,
 }
 
 /// Why a save must not happen. Nothing has been written for it.
@@ -112,7 +115,7 @@ pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
         moment,
         rules: given,
         is_spent: false,
-        events: Vec::new(),
+        plan: Plan::default(),
     };
     match save.operation {
         Operation::Delete => planning.delete()?,
@@ -134,28 +137,39 @@ struct Planning<'a> {
     moment: &'a Moment,
     rules: Rules,
     is_spent: bool,
-    events: Vec<Envelope>,
+    plan: Plan,
 }
 
 impl Planning<'_> {
+    /// The row takes its note away: what is still to be done for it is done here.
     fn delete(&mut self) -> Result<(), FollowError> {
-        match note::left_in(self.save.stored) {
-            // Another has claimed the row for its delete: whoever deletes it, these events fire.
-            Some(Left::Deleting(events)) => {
-                self.events = events;
+        let Note { save, claim } = Note::of(self.save.stored);
+        if let Some(save) = save {
+            self.settle(save);
+        }
+        if let Some(claim) = claim {
+            self.plan.intents.push(claim.id);
+            if claim.stands(self.moment.now) {
+                // Another is deleting the row: whoever does it, the claim's events fire.
+                self.plan.events.extend(claim.events);
                 return Ok(());
             }
-            Some(Left::Events(events)) => self.events = events,
-            Some(Left::Inserted(chain)) => {
+        }
+        self.evaluate(Operation::Delete, &self.moment.chain)
+    }
+
+    fn settle(&mut self, save: Saved) {
+        self.plan.intents.push(save.id);
+        match save.left {
+            Left::Events(events) => self.plan.events.extend(events),
+            Left::Inserted(chain) => {
                 if let Err(error) = self.evaluate(Operation::Insert, &chain) {
                     // The insert is long committed; its chain was too deep, and no later save is to fail for it.
                     let (model, row) = (self.save.model.name(), self.save.aggregate);
                     tracing::error!(model, row, %error, "on-insert rules are not followed");
                 }
             }
-            None => {}
         }
-        self.evaluate(Operation::Delete, &self.moment.chain)
     }
 
     fn evaluate(&mut self, operation: Operation, chain: &Chain) -> Result<(), FollowError> {
@@ -184,7 +198,7 @@ impl Planning<'_> {
             self.rules.remove(spent);
             self.is_spent = true;
         }
-        self.events.extend(evaluation.events);
+        self.plan.events.extend(evaluation.events);
         Ok(())
     }
 
@@ -197,8 +211,8 @@ impl Planning<'_> {
             Operation::Delete => false,
         };
         Plan {
-            events: self.events,
             rules: differs.then_some(self.rules),
+            ..self.plan
         }
     }
 }

@@ -80,6 +80,96 @@ fn misuse_names_the_remedy() {
 }
 
 #[test]
+fn a_diesel_model_gets_constants_and_changes_but_its_key() {
+    let out = text(quote! {
+        #[diesel(table_name = crate::schema::orders, primary_key(shop, number))]
+        #[follow(name = "order")]
+        pub struct Order {
+            pub shop: i32,
+            pub number: i64,
+            #[diesel(column_name = "state")]
+            pub status: String,
+            #[follow(skip)]
+            pub tags: Vec<String>,
+            #[diesel(skip_update)]
+            pub total: i64,
+            pub on_change_rules: Rules,
+        }
+    });
+    assert!(out.contains("pub const STATUS"), "{out}");
+    assert!(!out.contains("const TAGS"), "{out}");
+    assert!(
+        out.contains(r#"const NAME : & 'static str = "order""#),
+        "{out}"
+    );
+    assert!(out.contains("type Key = (i32 , i64)"), "{out}");
+    assert!(
+        out.contains("type Table = crate :: schema :: orders :: table"),
+        "{out}"
+    );
+    assert!(out.contains(r#"model . field ("status")"#), "{out}");
+    assert!(!out.contains(r#"model . field ("number")"#), "{out}");
+    assert!(!out.contains(r#"model . field ("total")"#), "{out}");
+}
+
+#[test]
+fn a_diesel_changeset_leaves_alone_what_is_none() {
+    let changes = |null: bool| {
+        text(quote! {
+            #[diesel(table_name = orders, treat_none_as_null = #null)]
+            #[follow(changes = Order)]
+            struct OrderChanges<'a> { status: Option<&'a str> }
+        })
+    };
+    assert!(changes(false).contains("Some (value) = & self . status"));
+    assert!(!changes(true).contains("Some (value) = & self . status"));
+    assert!(changes(false).contains("FollowUpdate for OrderChanges < 'a >"));
+    let insert = text(quote! {
+        #[diesel(table_name = orders)]
+        #[follow(inserts = Order)]
+        struct NewOrder { status: String }
+    });
+    assert!(insert.contains("FollowInsert for NewOrder"), "{insert}");
+    assert!(!insert.contains("Changes"), "{insert}");
+}
+
+#[test]
+fn misuse_of_the_diesel_mode_names_the_remedy() {
+    let no_rules = text(quote! {
+        #[diesel(table_name = orders)]
+        struct Order { id: i32 }
+    });
+    assert!(no_rules.contains("celerysalt_diesel::Rules"), "{no_rules}");
+    assert!(
+        no_rules.contains("#[follow(changes = Model)]"),
+        "{no_rules}"
+    );
+    let no_table = text(quote! {
+        #[diesel(primary_key(id))]
+        struct Order { id: i32, on_change_rules: Rules }
+    });
+    assert!(no_table.contains("table_name"), "{no_table}");
+    let no_key = text(quote! {
+        #[diesel(table_name = orders)]
+        struct Order { number: i32, on_change_rules: Rules }
+    });
+    assert!(no_key.contains("primary_key"), "{no_key}");
+    let field = text(quote! {
+        #[diesel(table_name = orders)]
+        struct Order { id: i32, #[follow(txt)] status: String, on_change_rules: Rules }
+    });
+    assert!(
+        field.contains("unknown option of `follow` on a field"),
+        "{field}"
+    );
+    let generic = text(quote! {
+        #[diesel(table_name = orders)]
+        struct Order<'a> { id: i32, status: &'a str, on_change_rules: Rules }
+    });
+    assert!(generic.contains("no parameters"), "{generic}");
+}
+
+#[test]
 fn a_struct_of_no_orm_is_plain() {
     let out = text(quote! {
         #[follow(key = ["tenant", "id"])]

@@ -312,7 +312,12 @@ fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
     let order = stored(conn, "1", vec![paid(), deleted()]);
     let event = json!({"id": uuid::Uuid::now_v7(), "topic": "order.created", "version": "v1",
         "payload": {"id": order.id, "status": "new"}, "meta": {"aggregate": order.number}});
-    let note = json!({"celerysalt": {"id": uuid::Uuid::now_v7(), "events": [event]}});
+    let intent = uuid::Uuid::now_v7();
+    let note = json!({"celerysalt": {"save": {"id": intent, "events": [event]}}});
+    let pending = format!(
+        "INSERT INTO celerysalt_pending (id, model, operation, created_at) VALUES ('{intent}', 'order', 'update', '2026-01-01')"
+    );
+    diesel::sql_query(pending).execute(conn).unwrap();
     let rules = stored_rules(conn, order.id).replacen('[', &format!("[{note}, "), 1);
     diesel::sql_query(format!("UPDATE orders SET on_change_rules = '{rules}'")).execute(conn).unwrap();
 
@@ -322,6 +327,8 @@ fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
     assert_eq!(saved.on_change_rules.note(), Some(&note["celerysalt"]));
     saved.delete_and_follow(conn).unwrap();
     assert_eq!(topics(conn), ["order.paid", "order.created", "order.deleted"]);
+    let left = diesel::sql_query("DELETE FROM celerysalt_pending").execute(conn);
+    assert_eq!(left, Ok(0), "the intent has ended with the row");
 }
 
 #[test]

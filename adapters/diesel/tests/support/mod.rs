@@ -18,12 +18,12 @@ pub mod sqlite;
 macro_rules! on_both {
     ($file:literal) => {
         mod on_sqlite {
-            use crate::support::sqlite as db;
+            use $crate::support::sqlite as db;
             include!($file);
         }
 
         mod on_postgres {
-            use crate::support::postgres as db;
+            use $crate::support::postgres as db;
             include!($file);
         }
     };

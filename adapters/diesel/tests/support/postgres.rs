@@ -52,14 +52,37 @@ impl TestDb {
         test
     }
 
+    /// What another process connects to.
+    pub fn name(&self) -> String {
+        self.schema.clone()
+    }
+
     pub fn connect(&self) -> Conn {
-        let mut conn = Conn::establish(&url()).unwrap();
-        conn.batch_execute(&format!(
-            "SET search_path TO {}; SET client_min_messages TO error",
-            self.schema
-        ))
-        .unwrap();
-        conn
+        connect(&self.schema)
+    }
+}
+
+pub fn connect(schema: &str) -> Conn {
+    let mut conn = Conn::establish(&url()).unwrap();
+    conn.batch_execute(&format!(
+        "SET application_name = '{}'; SET search_path TO {schema}; SET client_min_messages TO error",
+        application(schema)
+    ))
+    .unwrap();
+    conn
+}
+
+/// The name of a process at the server, by which the death of a child can be seen.
+fn application(schema: &str) -> String {
+    format!("{schema}_{}", std::process::id())
+}
+
+/// Ends when the server has noticed that every other process is dead: until then its transaction holds locks.
+pub fn until_gone(conn: &mut Conn) {
+    let others = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name <> current_setting('application_name') \
+         AND application_name LIKE current_setting('search_path') || '\\_%'";
+    while sql_query(others).get_result::<Count>(conn).unwrap().n > 0 {
+        std::thread::yield_now();
     }
 }
 

@@ -51,14 +51,30 @@ impl TestDb {
         test
     }
 
+    /// What another process connects to.
+    pub fn name(&self) -> String {
+        self.folder
+            .path()
+            .join("test.sqlite")
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
     pub fn connect(&self) -> Conn {
-        let file = self.folder.path().join("test.sqlite");
-        let mut conn = Conn::establish(file.to_str().unwrap()).unwrap();
-        conn.batch_execute("PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF")
-            .unwrap();
-        conn
+        connect(&self.name())
     }
 }
+
+pub fn connect(file: &str) -> Conn {
+    let mut conn = Conn::establish(file).unwrap();
+    conn.batch_execute("PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF")
+        .unwrap();
+    conn
+}
+
+/// SQLite has noticed that a process is dead when the next one connects.
+pub fn until_gone(_: &mut Conn) {}
 
 /// A transaction as the caller begins it.
 pub fn transaction<R>(

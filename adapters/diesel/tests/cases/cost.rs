@@ -1,0 +1,96 @@
+use std::sync::{Arc, Mutex};
+
+use celerysalt_diesel::{FollowInsert, FollowSave, FollowUpdate};
+use diesel::Connection;
+use diesel::connection::InstrumentationEvent;
+
+use db::{Conn, IS_POSTGRES, Order, TestDb, created, new_order, only_status, paid, stored};
+
+type Sent = Arc<Mutex<Vec<String>>>;
+
+/// A connection that tells which statements it runs, as `VERB table`.
+fn watched(test: &TestDb) -> (Conn, Sent) {
+    let sent = Sent::default();
+    let log = Arc::clone(&sent);
+    let mut conn = test.connect();
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            log.lock().unwrap().push(short(&query.to_string()));
+        }
+    });
+    (conn, sent)
+}
+
+fn take(sent: &Sent) -> Vec<String> {
+    std::mem::take(&mut sent.lock().unwrap())
+}
+
+fn short(sql: &str) -> String {
+    let verb = sql.split_whitespace().next().unwrap();
+    let table = ["celerysalt_outbox", "orders"].into_iter().find(|table| sql.contains(table));
+    [Some(verb), table].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_save_that_fires_nothing_costs_the_read_of_the_old_row() {
+    let test = TestDb::new();
+    let (mut conn, sent) = watched(&test);
+    for rules in [vec![], vec![paid()]] {
+        let order = stored(&mut conn, &rules.len().to_string(), rules);
+        take(&sent);
+        let order = Order { status: "shipped".into(), ..order }.update_and_follow(&mut conn).unwrap();
+        assert_eq!(take(&sent), ["BEGIN", "SELECT orders", "UPDATE orders", "COMMIT"]);
+        only_status("new").update_and_follow(order.id, &mut conn).unwrap();
+        assert_eq!(take(&sent), ["BEGIN", "SELECT orders", "UPDATE orders", "COMMIT"]);
+    }
+}
+
+#[test]
+fn a_save_that_fires_adds_one_insert_for_all_its_events() {
+    let test = TestDb::new();
+    let (mut conn, sent) = watched(&test);
+    let order = stored(&mut conn, "1", vec![paid(), paid(), paid()]);
+    take(&sent);
+    only_status("paid").update_and_follow(order.id, &mut conn).unwrap();
+    // The spent rules leave the row in the statement that changes it.
+    let expected = ["BEGIN", "SELECT orders", "UPDATE orders", "INSERT celerysalt_outbox", "COMMIT"];
+    assert_eq!(take(&sent), expected);
+}
+
+#[test]
+fn a_save_in_a_transaction_is_a_savepoint() {
+    let test = TestDb::new();
+    let (mut conn, sent) = watched(&test);
+    let order = stored(&mut conn, "1", vec![paid()]);
+    take(&sent);
+    conn.transaction(|conn| only_status("paid").update_and_follow(order.id, conn)).unwrap();
+    let lock = (!IS_POSTGRES).then_some("UPDATE celerysalt_outbox");
+    let save = ["SELECT orders", "UPDATE orders", "INSERT celerysalt_outbox"];
+    let expected: Vec<_> = ["BEGIN", "SAVEPOINT"].into_iter().chain(lock).chain(save).chain(["RELEASE", "COMMIT"]).collect();
+    assert_eq!(take(&sent), expected);
+}
+
+#[test]
+fn an_insert_costs_itself_and_one_update_where_a_rule_is_spent() {
+    let test = TestDb::new();
+    let (mut conn, sent) = watched(&test);
+    new_order("1", vec![paid()]).insert_and_follow(&mut conn).unwrap();
+    assert_eq!(take(&sent), ["BEGIN", "INSERT orders", "COMMIT"]);
+    new_order("2", vec![created()]).insert_and_follow(&mut conn).unwrap();
+    let expected = ["BEGIN", "INSERT orders", "UPDATE orders", "INSERT celerysalt_outbox", "COMMIT"];
+    assert_eq!(take(&sent), expected);
+    new_order("3", vec![created().persistent()]).insert_and_follow(&mut conn).unwrap();
+    assert_eq!(take(&sent), ["BEGIN", "INSERT orders", "INSERT celerysalt_outbox", "COMMIT"]);
+}
+
+#[test]
+fn a_delete_costs_the_read_of_the_row() {
+    let test = TestDb::new();
+    let (mut conn, sent) = watched(&test);
+    let order = stored(&mut conn, "1", vec![paid()]);
+    take(&sent);
+    order.clone().delete_and_follow(&mut conn).unwrap();
+    assert_eq!(take(&sent), ["BEGIN", "SELECT orders", "DELETE orders", "COMMIT"]);
+    order.delete_and_follow(&mut conn).unwrap();
+    assert_eq!(take(&sent), ["BEGIN", "SELECT orders", "COMMIT"]);
+}

@@ -1,0 +1,7 @@
+//! Sixteen savers of one row, each on a connection of its own: one transition fires once, and no rule is lost.
+#![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg(all(feature = "sqlite", feature = "postgres"))]
+
+mod support;
+
+on_both!("cases/concurrency.rs");

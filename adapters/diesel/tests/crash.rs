@@ -1,0 +1,7 @@
+//! A process that is SIGKILLed after any statement of any save leaves exactly the events of committed saves.
+#![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg(all(unix, feature = "sqlite", feature = "postgres"))]
+
+mod support;
+
+on_both!("cases/crash.rs");
