@@ -157,6 +157,19 @@ fn misuse_of_the_diesel_mode_names_the_remedy() {
     let field = text(quote! {
         #[diesel(table_name = orders)]
         struct Order { id: i32, #[follow(txt)] status: String, on_change_rules: Rules }
+    });
+    assert!(
+        field.contains("unknown option of `follow` on a field"),
+        "{field}"
+    );
+    let generic = text(quote! {
+        #[diesel(table_name = orders)]
+        struct Order<'a> { id: i32, status: &'a str, on_change_rules: Rules }
+    });
+    assert!(generic.contains("no parameters"), "{generic}");
+}
+
+#[test]
 fn a_struct_of_no_orm_is_plain() {
     let out = text(quote! {
         #[follow(key = ["tenant", "id"])]
@@ -220,11 +233,6 @@ fn misuse_of_a_plain_struct_names_the_remedy() {
         field.contains("unknown option of `follow` on a field"),
         "{field}"
     );
-    let generic = text(quote! {
-        #[diesel(table_name = orders)]
-        struct Order<'a> { id: i32, status: &'a str, on_change_rules: Rules }
-    });
-    assert!(generic.contains("no parameters"), "{generic}");
     let generic = text(quote! { struct Order<T> { id: T, on_change_rules: Rules } });
     assert!(generic.contains("has no parameters"), "{generic}");
 }
