@@ -120,9 +120,15 @@ fn segments(
     }
     let segments = rest.split('.').map(|key| Segment {
         key: key.into(),
-        index: key.parse().ok(),
+        index: index(key),
     });
     Ok(segments.collect())
+}
+
+/// A position in an array; `00` and `+0` are keys.
+fn index(key: &str) -> Option<usize> {
+    let index: usize = key.parse().ok()?;
+    (index.to_string() == key).then_some(index)
 }
 
 fn unknown(model: &ModelDef, field: &str) -> Kind {
