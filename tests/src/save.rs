@@ -4,11 +4,12 @@ use std::str::FromStr;
 
 use celerysalt_sea_orm::FollowSave as _;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
-    TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr,
+    EntityTrait, IntoActiveModel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use uuid::Uuid;
 
+use crate::databases::is_sqlite;
 use crate::order;
 
 /// How a save reaches the database.
@@ -52,17 +53,27 @@ pub async fn save(db: &DatabaseConnection, path: Path, act: Act, id: Uuid) -> Re
     match path {
         Path::Follow => follow(db, act, id).await,
         Path::FollowInTransaction => {
-            let txn = db.begin().await?;
+            let txn = begin(db).await?;
             follow(&txn, act, id).await?;
             txn.commit().await
         }
         Path::Transaction => {
-            let txn = db.begin().await?;
+            let txn = begin(db).await?;
             plain(&txn, act, id).await?;
             txn.commit().await
         }
         Path::Pool => plain(db, act, id).await,
     }
+}
+
+/// A transaction that reads before it saves: on SQLite it takes the write lock at once, or it may not write later.
+async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let immediate = is_sqlite(db).then_some(SqliteTransactionMode::Immediate);
+    db.begin_with_options(TransactionOptions {
+        sqlite_transaction_mode: immediate,
+        ..Default::default()
+    })
+    .await
 }
 
 /// Saves through the `*_and_follow` methods.
