@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use celerysalt_sea_orm::FollowSave as _;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
-    TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr,
+    EntityTrait, IntoActiveModel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use uuid::Uuid;
 
@@ -52,17 +52,27 @@ pub async fn save(db: &DatabaseConnection, path: Path, act: Act, id: Uuid) -> Re
     match path {
         Path::Follow => follow(db, act, id).await,
         Path::FollowInTransaction => {
-            let txn = db.begin().await?;
+            let txn = begin(db).await?;
             follow(&txn, act, id).await?;
             txn.commit().await
         }
         Path::Transaction => {
-            let txn = db.begin().await?;
+            let txn = begin(db).await?;
             plain(&txn, act, id).await?;
             txn.commit().await
         }
         Path::Pool => plain(db, act, id).await,
     }
+}
+
+/// A transaction of the caller's, which reads the row before it saves: on SQLite it takes the write lock at once,
+/// or it could not write any more once another has written.
+async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    db.begin_with_options(immediate).await
 }
 
 /// Saves through the `*_and_follow` methods.
