@@ -9,7 +9,6 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::databases::is_sqlite;
 use crate::order;
 
 /// How a save reaches the database.
@@ -66,14 +65,14 @@ pub async fn save(db: &DatabaseConnection, path: Path, act: Act, id: Uuid) -> Re
     }
 }
 
-/// A transaction that reads before it saves: on SQLite it takes the write lock at once, or it may not write later.
+/// A transaction of the caller's, which reads the row before it saves: on SQLite it takes the write lock at once,
+/// or it could not write any more once another has written.
 async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let immediate = is_sqlite(db).then_some(SqliteTransactionMode::Immediate);
-    db.begin_with_options(TransactionOptions {
-        sqlite_transaction_mode: immediate,
-        ..Default::default()
-    })
-    .await
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    db.begin_with_options(immediate).await
 }
 
 /// Saves through the `*_and_follow` methods.

@@ -56,11 +56,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("   order {}: {}", short(id), rules_left(&db, id).await?);
 
     println!("3. It is paid, but the transaction is rolled back.");
+    let paid = order::with_status(&db, id, "paid").await?;
     let txn = db.begin().await?;
-    order::with_status(&txn, id, "paid")
-        .await?
-        .update_and_follow(&txn)
-        .await?;
+    paid.update_and_follow(&txn).await?;
     txn.rollback().await?;
     deliver(&relay).await?;
 
