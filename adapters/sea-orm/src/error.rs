@@ -1,6 +1,6 @@
 //! What can go wrong beside the database itself.
 
-use celerysalt::rules::{EvaluateError, RuleErrors};
+use celerysalt::follow::note::UnreadableNote;
 use sea_orm::DbErr;
 
 /// Why a followed save was refused. SeaORM's methods return it as [`DbErr::Custom`] with its text; the
@@ -9,24 +9,9 @@ use sea_orm::DbErr;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FollowError {
-    /// Rules that this save would attach are wrong; nothing was written.
-    #[error("{model}: rules were not attached: {errors}")]
-    Rules {
-        /// The model.
-        model: &'static str,
-        /// Each rule, path and remedy.
-        #[source]
-        errors: RuleErrors,
-    },
-    /// The rules cannot be evaluated: the chain of events is too deep. Nothing was written.
-    #[error("{model}: {error}")]
-    Evaluate {
-        /// The model.
-        model: &'static str,
-        /// Why.
-        #[source]
-        error: EvaluateError,
-    },
+    /// Rules that this save would attach are wrong, or its chain of events is too deep. Nothing was written.
+    #[error(transparent)]
+    Refused(#[from] celerysalt::follow::FollowError),
     /// Others changed the row again and again while this save tried to.
     #[error(
         "{model}: the row was changed by others {attempts} times while it was saved without a transaction; \
@@ -40,14 +25,8 @@ pub enum FollowError {
     },
     /// The row carries a note, with events that wait for the outbox, that this version cannot read. Nothing was
     /// written.
-    #[error(
-        "the row's rules column carries a `celerysalt` note that this version cannot read ({reason:?} error), and \
-         it may hold events: let the version that wrote it save the row or run `recover`, or take the note out by hand"
-    )]
-    Note {
-        /// What kind of misfit it is.
-        reason: serde_json::error::Category,
-    },
+    #[error(transparent)]
+    Note(#[from] UnreadableNote),
     /// The database is of a kind that is not supported yet.
     #[error("saves on {backend} are not followed yet; PostgreSQL and SQLite are")]
     Backend {

@@ -1,7 +1,6 @@
 #![doc = include_str!("docs/guide.md")]
 
 mod attach;
-mod catalog;
 mod column;
 mod convert;
 mod entity;

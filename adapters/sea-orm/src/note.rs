@@ -1,165 +1,19 @@
-//! The note that a save without a transaction leaves in the row's own rules column.
+//! The note that a save without a transaction leaves in the row's own rules column, with SeaORM's errors.
 
-use celerysalt::chain::Chain;
-use celerysalt::event::Envelope;
 use celerysalt::rules::Rules;
-use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::error::FollowError;
 
-/// After this time the saver that announced something and shows nothing of it is gone for good.
-const STALE: TimeDelta = TimeDelta::minutes(10);
+pub(crate) use celerysalt::follow::note::{Claim, Left, Note, Save, is_stale, new_intent};
 
-/// So long a claim to delete keeps other deletes from making their own: the delete follows it at once.
-const CLAIM_STANDS: TimeDelta = TimeDelta::seconds(10);
-
-/// What a row carries beside its rules.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Note {
-    /// What a save has left to be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) save: Option<Save>,
-    /// A delete that is on its way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) claim: Option<Claim>,
+/// The note in a row's rules; one that cannot be read is an error.
+pub(crate) fn of(rules: &Rules) -> Result<Note, DbErr> {
+    Note::of(rules).map_err(|error| FollowError::Note(error).into())
 }
 
-/// A save whose events are still to be moved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Save {
-    /// The intent in `celerysalt_pending`.
-    pub(crate) id: Uuid,
-    #[serde(flatten)]
-    pub(crate) left: Left,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Left {
-    /// These events fired with the statement that wrote the note; they go to the outbox.
-    Events(Vec<Envelope>),
-    /// The row was inserted in this chain; its on-insert rules are to be evaluated.
-    Inserted(Chain),
-}
-
-/// The row is about to be deleted: whoever deletes it, these events fire.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Claim {
-    /// The intent in `celerysalt_pending`.
-    pub(crate) id: Uuid,
-    /// What fires when the row is gone.
-    pub(crate) events: Vec<Envelope>,
-}
-
-impl Note {
-    /// The note in a row's rules; empty when there is none. One that cannot be read is an error: it may hold
-    /// events, which a save that went on would lose.
-    pub(crate) fn of(rules: &Rules) -> Result<Self, DbErr> {
-        let Some(note) = rules.note() else {
-            return Ok(Self::default());
-        };
-        serde_json::from_value(note.clone()).map_err(|error| {
-            // serde's own messages may quote the data of an event.
-            let reason = error.classify();
-            FollowError::Note { reason }.into()
-        })
-    }
-
-    /// Puts the note into the rules of a row, or takes it out when it is empty.
-    pub(crate) fn put(&self, rules: &mut Rules) -> Result<(), DbErr> {
-        let note = match self {
-            Self {
-                save: None,
-                claim: None,
-            } => None,
-            some => Some(serde_json::to_value(some).map_err(|e| DbErr::Json(e.to_string()))?),
-        };
-        rules.set_note(note);
-        Ok(())
-    }
-
-    /// Takes out what stands for an intent; whether there was anything.
-    pub(crate) fn take_out(&mut self, intent: Uuid) -> bool {
-        let save = self.save.take_if(|save| save.id == intent);
-        let claim = self.claim.take_if(|claim| claim.id == intent);
-        save.is_some() || claim.is_some()
-    }
-}
-
-impl Claim {
-    /// Whether its delete may still come.
-    pub(crate) fn stands(&self, now: DateTime<Utc>) -> bool {
-        age(self.id, now).is_some_and(|age| age < CLAIM_STANDS)
-    }
-}
-
-/// Whether an intent is so old that its saver is gone.
-pub(crate) fn is_stale(intent: Uuid, now: DateTime<Utc>) -> bool {
-    age(intent, now).is_none_or(|age| age >= STALE)
-}
-
-fn age(intent: Uuid, now: DateTime<Utc>) -> Option<TimeDelta> {
-    let (seconds, nanos) = intent.get_timestamp()?.to_unix();
-    let made = DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)?;
-    Some(now - made)
-}
-
-/// A new intent's id, which tells when it was made.
-pub(crate) fn new_intent(now: DateTime<Utc>) -> Uuid {
-    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.timestamp_subsec_nanos());
-    Uuid::new_v7(at)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_note_is_small_json_that_comes_back() {
-        let note = Note {
-            save: Some(Save {
-                id: Uuid::nil(),
-                left: Left::Inserted(Chain::default()),
-            }),
-            claim: None,
-        };
-        let mut rules = Rules::new();
-        note.put(&mut rules).unwrap();
-        assert_eq!(
-            rules.to_json(),
-            r#"[{"celerysalt":{"save":{"id":"00000000-0000-0000-0000-000000000000","inserted":{}}}}]"#
-        );
-        assert_eq!(Note::of(&rules), Ok(note));
-        Note::default().put(&mut rules).unwrap();
-        assert_eq!(rules.to_json(), "[]");
-    }
-
-    #[test]
-    fn a_note_that_cannot_be_read_is_an_error_that_tells_no_data() {
-        let rules = Rules::loaded(r#"[{"celerysalt": {"save": "secret"}}]"#);
-        let refused = Note::of(&rules).unwrap_err().to_string();
-        assert!(
-            refused.contains("note") && !refused.contains("secret"),
-            "{refused}"
-        );
-    }
-
-    #[test]
-    fn an_intent_tells_its_age() {
-        let made = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let claim = Claim {
-            id: new_intent(made),
-            events: Vec::new(),
-        };
-        assert!(claim.stands(made + TimeDelta::seconds(9)));
-        assert!(!claim.stands(made + TimeDelta::seconds(10)));
-        assert!(!is_stale(claim.id, made + TimeDelta::minutes(9)));
-        assert!(is_stale(claim.id, made + TimeDelta::minutes(10)));
-    }
+/// Puts a note into the rules of a row, or takes it out when it is empty.
+pub(crate) fn put(note: &Note, rules: &mut Rules) -> Result<(), DbErr> {
+    note.put(rules)
+        .map_err(|error| DbErr::Json(error.to_string()))
 }

@@ -1,18 +1,19 @@
 //! What a save does beside writing its columns: found by evaluating rules, before anything is written.
 
-use celerysalt::chain::{Chain, MAX_DEPTH};
+use celerysalt::chain::Chain;
 use celerysalt::event::Envelope;
+use celerysalt::follow;
+pub(crate) use celerysalt::follow::Moment;
 use celerysalt::model::{Change, Operation, Row};
 use celerysalt::rules::{self, Env, Rule, RuleSets, Rules as CoreRules};
-use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue, DbErr};
 use uuid::Uuid;
 
+use crate::attach;
 use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
-use crate::note::{Left, Note, Save};
-use crate::{attach, catalog};
+use crate::note::{self, Left, Save};
 
 /// What comes with a save.
 #[derive(Debug, Default)]
@@ -29,26 +30,6 @@ impl Plan {
     /// Nothing is left but the caller's own columns.
     pub(crate) fn is_empty(&self) -> bool {
         self.events.is_empty() && self.rules.is_none() && self.intents.is_empty()
-    }
-}
-
-/// One moment of one entity's rules: the clock and the chain of a save.
-pub(crate) struct Moment {
-    pub(crate) now: DateTime<Utc>,
-    pub(crate) chain: Chain,
-}
-
-impl Moment {
-    pub(crate) fn current() -> Self {
-        Self {
-            now: celerysalt::clock::ambient().now(),
-            chain: Chain::current(),
-        }
-    }
-
-    /// Whether nothing may fire here any more.
-    pub(crate) fn is_too_deep(&self) -> bool {
-        self.chain.depth > MAX_DEPTH
     }
 }
 
@@ -129,7 +110,7 @@ pub(crate) fn insert<E: Follow>(model: &E::Model, moment: &Moment) -> Result<Pla
     let mut rules = stored.clone();
     rules.set_note(None);
     let mut plan = Plan {
-        intents: Note::of(stored)?
+        intents: note::of(stored)?
             .save
             .map(|save| save.id)
             .into_iter()
@@ -150,7 +131,7 @@ pub(crate) fn delete<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan,
     let mut rules = stored.clone();
     let key = Key::<E>::of_model(old).aggregate();
     let row = E::followed().row(old);
-    let claim = Note::of(stored)?
+    let claim = note::of(stored)?
         .claim
         .filter(|claim| claim.stands(moment.now));
     settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
@@ -178,13 +159,13 @@ pub(crate) fn settle<E: Follow>(
     moment: &Moment,
     plan: &mut Plan,
 ) -> Result<(), DbErr> {
-    let mut note = Note::of(rules)?;
+    let mut note = note::of(rules)?;
     if let Some(save) = note.save.take() {
         settle_save::<E>(save, rules, row, key, moment, plan);
     }
     let abandoned = note.claim.take_if(|claim| !claim.stands(moment.now));
     plan.intents.extend(abandoned.map(|claim| claim.id));
-    note.put(rules)
+    note::put(&note, rules)
 }
 
 fn settle_save<E: Follow>(
@@ -239,14 +220,15 @@ fn fire<E: Follow>(
     let env = Env {
         now: moment.now,
         chain,
-        schemas: catalog::schemas(),
+        schemas: follow::linked_events(),
     };
     let evaluated = rules::evaluate(&E::followed().def, change, &sets, &env);
     let evaluation = evaluated.map_err(|error| {
-        DbErr::from(FollowError::Evaluate {
-            model: E::NAME,
+        let model = E::NAME.to_owned();
+        DbErr::from(FollowError::from(follow::FollowError::Evaluate {
+            model,
             error,
-        })
+        }))
     })?;
     for spent in &evaluation.spent {
         rules.remove(spent);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Note};
+use crate::note;
 use crate::plan::{self, Moment, Plan};
 use crate::row::{self, Lock};
 use crate::tables::Intent;
@@ -157,7 +157,7 @@ async fn in_transaction<E: Follow>(
 }
 
 fn carries(intent: &Intent, rules: &CoreRules) -> Result<bool, DbErr> {
-    Ok(Note::of(rules)?.take_out(intent.id))
+    Ok(note::of(rules)?.take_out(intent.id))
 }
 
 /// The row of an intent, locked: by its key, or by the note when the database made the key.

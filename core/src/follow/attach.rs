@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{FollowError, Save, schemas};
+use super::{FollowError, schemas};
 use crate::model::ModelDef;
 use crate::rules::{self, Rule, RuleErrors, Rules};
 
@@ -11,7 +11,7 @@ use crate::rules::{self, Rule, RuleErrors, Rules};
 /// # Errors
 /// [`FollowError::Attach`] with each problem.
 pub fn check(model: &ModelDef, rules: &Rules) -> Result<(), FollowError> {
-    rules::check(model, schemas::linked(), rules).map_err(|errors| refused(model, errors))
+    rules::check(model, schemas::linked_events(), rules).map_err(|errors| refused(model, errors))
 }
 
 /// Checks the rules that a model declares in code: worth a call at start, or in a test, since broken ones do not
@@ -20,16 +20,15 @@ pub fn check(model: &ModelDef, rules: &Rules) -> Result<(), FollowError> {
 /// # Errors
 /// [`FollowError::Attach`] with each problem.
 pub fn check_code_rules(model: &ModelDef) -> Result<(), FollowError> {
-    rules::check_standing(model, schemas::linked(), model.rules())
+    rules::check_standing(model, schemas::linked_events(), model.rules())
         .map_err(|errors| refused(model, errors))
 }
 
-/// What a row's rules become with the caller's changes, once those are found to be right.
-pub(super) fn merged(save: &Save<'_>) -> Result<Rules, FollowError> {
-    let (model, stored) = (save.model, save.stored);
-    let Some(callers) = save.callers else {
-        return Ok(stored.clone());
-    };
+/// What a row's stored rules become with a caller's changes, merged by id, once those changes are found to be right.
+///
+/// # Errors
+/// [`FollowError::Attach`] with each problem of what the caller added or edited.
+pub fn merged(model: &ModelDef, stored: &Rules, callers: &Rules) -> Result<Rules, FollowError> {
     let attached = attached(stored, callers);
     if !attached.is_empty() {
         check(model, &attached)?;

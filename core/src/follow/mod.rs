@@ -4,21 +4,22 @@
 //! row with the planned rules, and then, in the same transaction, puts the planned events into the outbox.
 
 mod attach;
-mod note;
+pub mod note;
 mod schemas;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::chain::Chain;
+use crate::chain::{Chain, MAX_DEPTH};
 use crate::clock;
 use crate::event::Envelope;
 use crate::model::{Change, ModelDef, Operation, Row};
 use crate::rules::{self, Env, EvaluateError, RuleErrors, RuleSets, Rules};
 
-pub use attach::{check, check_code_rules};
+pub use attach::{check, check_code_rules, merged};
+pub use schemas::linked_events;
 
-use note::{Left, Note, Saved};
+use note::{Left, Note, UnreadableNote};
 
 /// One save of one row, which is locked.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,11 @@ impl Moment {
             chain: Chain::current(),
         }
     }
+
+    /// Whether the chain is so deep that nothing may fire any more.
+    pub fn is_too_deep(&self) -> bool {
+        self.chain.depth > MAX_DEPTH
+    }
 }
 
 /// What comes with a save.
@@ -92,6 +98,15 @@ pub enum FollowError {
         #[source]
         error: EvaluateError,
     },
+    /// A delete would take away a note that may hold events.
+    #[error("{model}: {error}")]
+    Note {
+        /// The model.
+        model: String,
+        /// Why, and what to do.
+        #[source]
+        error: UnreadableNote,
+    },
 }
 
 /// Finds what a save does beside writing its columns. Pure but for the catalog of events: it touches no database.
@@ -107,7 +122,10 @@ pub enum FollowError {
 pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
     let given = match save.operation {
         Operation::Insert => given_to_new(save)?,
-        Operation::Update => attach::merged(save)?,
+        Operation::Update => match save.callers {
+            Some(callers) => merged(save.model, save.stored, callers)?,
+            None => save.stored.clone(),
+        },
         Operation::Delete => save.stored.clone(),
     };
     let mut planning = Planning {
@@ -143,7 +161,11 @@ struct Planning<'a> {
 impl Planning<'_> {
     /// The row takes its note away: what is still to be done for it is done here.
     fn delete(&mut self) -> Result<(), FollowError> {
-        let Note { save, claim } = Note::of(self.save.stored);
+        let note = Note::of(self.save.stored).map_err(|error| FollowError::Note {
+            model: self.save.model.name().to_owned(),
+            error,
+        })?;
+        let Note { save, claim } = note;
         if let Some(save) = save {
             self.settle(save);
         }
@@ -158,7 +180,7 @@ impl Planning<'_> {
         self.evaluate(Operation::Delete, &self.moment.chain)
     }
 
-    fn settle(&mut self, save: Saved) {
+    fn settle(&mut self, save: note::Save) {
         self.plan.intents.push(save.id);
         match save.left {
             Left::Events(events) => self.plan.events.extend(events),
@@ -187,7 +209,7 @@ impl Planning<'_> {
         let env = Env {
             now: self.moment.now,
             chain,
-            schemas: schemas::linked(),
+            schemas: linked_events(),
         };
         let evaluated = rules::evaluate(save.model, &change, &sets, &env);
         let evaluation = evaluated.map_err(|error| FollowError::Evaluate {

@@ -1,72 +1,182 @@
-//! What a save without a transaction (SeaORM's, on a bare pool) leaves in the row until it is moved to the outbox.
-//! Ids are those of intents in `celerysalt_pending`, by which somebody looks after the row.
+//! The note that a save without a transaction (SeaORM's, on a bare pool) leaves in the row's own rules column, until what
+//! it holds is moved to the outbox. Every adapter must know it: a delete takes it away with the row.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::chain::Chain;
 use crate::event::Envelope;
 use crate::rules::Rules;
 
-/// So long a claim to delete keeps other deletes from making their own events: the delete follows it at once.
+/// After this time the saver that announced something and shows nothing of it is gone for good.
+const STALE: TimeDelta = TimeDelta::minutes(10);
+
+/// So long a claim to delete keeps other deletes from making their own: the delete follows it at once.
 const CLAIM_STANDS: TimeDelta = TimeDelta::seconds(10);
 
-/// The note in a row's rules.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// What a row carries beside its rules.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Note {
-    pub(super) save: Option<Saved>,
-    pub(super) claim: Option<Claim>,
+pub struct Note {
+    /// What a save has left to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub save: Option<Save>,
+    /// A delete that is on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
 }
 
 /// A save whose events are still to be moved.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Saved {
-    pub(super) id: Uuid,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Save {
+    /// The intent in `celerysalt_pending`.
+    pub id: Uuid,
+    /// What is left to do for it.
     #[serde(flatten)]
-    pub(super) left: Left,
+    pub left: Left,
 }
 
-/// What is left to do for it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// What is left to do for a save.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Left {
-    /// These events fired with the statement that wrote the note.
+pub enum Left {
+    /// These events fired with the statement that wrote the note; they go to the outbox.
     Events(Vec<Envelope>),
     /// The row was inserted in this chain; its on-insert rules are to be evaluated.
     Inserted(Chain),
 }
 
 /// The row is about to be deleted: whoever deletes it, these events fire.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Claim {
-    pub(super) id: Uuid,
-    pub(super) events: Vec<Envelope>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The intent in `celerysalt_pending`.
+    pub id: Uuid,
+    /// What fires when the row is gone.
+    pub events: Vec<Envelope>,
+}
+
+/// Why a note cannot be read: another version wrote it, or a hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the row's rules column carries a `celerysalt` note that this version cannot read ({reason:?} error), and it may \
+     hold events: let the version that wrote it save the row or run `recover`, or take the note out by hand"
+)]
+pub struct UnreadableNote {
+    /// What kind of misfit it is.
+    pub reason: serde_json::error::Category,
 }
 
 impl Note {
-    /// Empty when there is none.
-    pub(super) fn of(rules: &Rules) -> Self {
+    /// The note in a row's rules; empty when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read: it may hold events, which a save that went on would lose.
+    pub fn of(rules: &Rules) -> Result<Self, UnreadableNote> {
         let Some(note) = rules.note() else {
-            return Self::default();
+            return Ok(Self::default());
         };
-        serde_json::from_value(note.clone()).unwrap_or_else(|error| {
-            tracing::error!(%error, "a rules column carries a `celerysalt` note that cannot be read; it is dropped");
-            Self::default()
+        serde_json::from_value(note.clone()).map_err(|error| {
+            // serde's own messages may quote the data of an event.
+            let reason = error.classify();
+            UnreadableNote { reason }
         })
+    }
+
+    /// Puts the note into the rules of a row, or takes it out when it is empty.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put(&self, rules: &mut Rules) -> Result<(), serde_json::Error> {
+        let note = match self {
+            Self {
+                save: None,
+                claim: None,
+            } => None,
+            some => Some(serde_json::to_value(some)?),
+        };
+        rules.set_note(note);
+        Ok(())
+    }
+
+    /// Takes out what stands for an intent; whether there was anything.
+    pub fn take_out(&mut self, intent: Uuid) -> bool {
+        let save = self.save.take_if(|save| save.id == intent);
+        let claim = self.claim.take_if(|claim| claim.id == intent);
+        save.is_some() || claim.is_some()
     }
 }
 
 impl Claim {
     /// Whether its delete may still come.
-    pub(super) fn stands(&self, now: DateTime<Utc>) -> bool {
-        made_at(self.id).is_some_and(|made| now - made < CLAIM_STANDS)
+    pub fn stands(&self, now: DateTime<Utc>) -> bool {
+        age(self.id, now).is_some_and(|age| age < CLAIM_STANDS)
     }
 }
 
-/// An intent's id tells when it was made.
-fn made_at(intent: Uuid) -> Option<DateTime<Utc>> {
+/// Whether an intent is so old that its saver is gone.
+pub fn is_stale(intent: Uuid, now: DateTime<Utc>) -> bool {
+    age(intent, now).is_none_or(|age| age >= STALE)
+}
+
+fn age(intent: Uuid, now: DateTime<Utc>) -> Option<TimeDelta> {
     let (seconds, nanos) = intent.get_timestamp()?.to_unix();
-    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    let made = DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)?;
+    Some(now - made)
+}
+
+/// A new intent's id, which tells when it was made.
+pub fn new_intent(now: DateTime<Utc>) -> Uuid {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.timestamp_subsec_nanos());
+    Uuid::new_v7(at)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_small_json_that_comes_back() {
+        let note = Note {
+            save: Some(Save {
+                id: Uuid::nil(),
+                left: Left::Inserted(Chain::default()),
+            }),
+            claim: None,
+        };
+        let mut rules = Rules::new();
+        note.put(&mut rules).unwrap();
+        assert_eq!(
+            rules.to_json(),
+            r#"[{"celerysalt":{"save":{"id":"00000000-0000-0000-0000-000000000000","inserted":{}}}}]"#
+        );
+        assert_eq!(Note::of(&rules), Ok(note));
+        Note::default().put(&mut rules).unwrap();
+        assert_eq!(rules.to_json(), "[]");
+    }
+
+    #[test]
+    fn a_note_that_cannot_be_read_is_an_error_that_tells_no_data() {
+        let rules = Rules::loaded(r#"[{"celerysalt": {"save": "secret"}}]"#);
+        let refused = Note::of(&rules).unwrap_err().to_string();
+        assert!(
+            refused.contains("note") && !refused.contains("secret"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn an_intent_tells_its_age() {
+        let made = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let claim = Claim {
+            id: new_intent(made),
+            events: Vec::new(),
+        };
+        assert!(claim.stands(made + TimeDelta::seconds(9)));
+        assert!(!claim.stands(made + TimeDelta::seconds(10)));
+        assert!(!is_stale(claim.id, made + TimeDelta::minutes(9)));
+        assert!(is_stale(claim.id, made + TimeDelta::minutes(10)));
+    }
 }

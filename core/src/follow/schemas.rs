@@ -4,9 +4,9 @@ use std::sync::Once;
 
 use crate::catalog::{Catalog, EventInfo, EventSchemas};
 
-/// The link-time catalog. One that contradicts itself knows no events: rules cannot be attached then, and those
-/// that are stored wait.
-pub(super) fn linked() -> &'static dyn EventSchemas {
+/// The events of the link-time catalog, as saves know them. A catalog that contradicts itself knows none: rules
+/// cannot be attached then, and those that are stored wait.
+pub fn linked_events() -> &'static dyn EventSchemas {
     static TOLD: Once = Once::new();
     match Catalog::global() {
         Ok(catalog) => catalog,

@@ -62,7 +62,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
         let Some((old, seen)) = mover::settled::<E, C>(db, old, seen, moment).await? else {
             continue;
         };
-        if let Some(standing) = Note::of(E::rules(&old))?.claim {
+        if let Some(standing) = note::of(E::rules(&old))?.claim {
             return Ok(Some(standing));
         }
         let plan = plan::delete::<E>(&old, moment)?;
@@ -87,7 +87,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
             save: None,
             claim: Some(claim.clone()),
         };
-        note.put(&mut rules)?;
+        note::put(&note, &mut rules)?;
         let write = only_rules::<E>(old, rules);
         let written = row::guarded_update::<E, C>(db, write, &seen, None).await?;
         if written.is_some() {

@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue, ConnectionTrait, DbErr};
 use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Note, Save};
+use crate::note::{self, Left, Save};
 use crate::plan::{self, Moment};
 use crate::{row, tables};
 
@@ -40,7 +40,7 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut model: E::Model,
 ) -> Result<E::Model, DbErr> {
-    let Some(save) = Note::of(E::rules(&model))?.save else {
+    let Some(save) = note::of(E::rules(&model))?.save else {
         return Ok(model);
     };
     let moment = Moment::current();

@@ -28,7 +28,7 @@ use uuid::Uuid;
 use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
-use crate::note::{Note, Save};
+use crate::note::{self, Note, Save};
 use crate::plan::Moment;
 use crate::tables::{self, Intent};
 
@@ -96,8 +96,8 @@ fn with_save(rules: &CoreRules, save: Save) -> Result<CoreRules, DbErr> {
     let mut rules = rules.clone();
     let note = Note {
         save: Some(save),
-        claim: Note::of(&rules)?.claim,
+        claim: note::of(&rules)?.claim,
     };
-    note.put(&mut rules)?;
+    note::put(&note, &mut rules)?;
     Ok(rules)
 }

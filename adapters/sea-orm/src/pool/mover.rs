@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{ATTEMPTS, contended, move_events, only_rules, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{Left, Note, Save};
+use crate::note::{self, Left, Save};
 use crate::plan::{self, Moment, Plan};
 use crate::{row, tables};
 
@@ -20,7 +20,7 @@ pub(super) async fn settled<E: Follow, C: ConnectionTrait>(
     seen: String,
     moment: &Moment,
 ) -> Result<Option<(E::Model, String)>, DbErr> {
-    let note = Note::of(E::rules(&old))?;
+    let note = note::of(E::rules(&old))?;
     let key = Key::<E>::of_model(&old);
     if let Some(save) = note.save {
         match &save.left {
@@ -96,11 +96,11 @@ async fn drop_note<E: Follow, C: ConnectionTrait>(
             return tables::delete_intents(db, &[intent]).await;
         };
         let mut rules: CoreRules = (**E::rules(&old)).clone();
-        let mut note = Note::of(&rules)?;
+        let mut note = note::of(&rules)?;
         if !note.take_out(intent) {
             return tables::delete_intents(db, &[intent]).await;
         }
-        note.put(&mut rules)?;
+        note::put(&note, &mut rules)?;
         let write = only_rules::<E>(old, rules);
         if row::guarded_update::<E, C>(db, write, &seen, None)
             .await?
