@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::event::Envelope;
 
-/// The deepest chain that is allowed (DESIGN: 16).
+/// The deepest chain that is allowed: rules and handlers that feed each other stop here.
 pub const MAX_DEPTH: u32 = 16;
 
 /// Where an event stands in a chain of events that cause each other.
