@@ -1,6 +1,7 @@
 //! Why a worker does not start, or stops.
 
 use crate::broker::BrokerError;
+use crate::catalog::CatalogError;
 use crate::topic::PatternError;
 
 /// Why a worker does not start, or stops.
@@ -16,6 +17,9 @@ pub enum WorkerError {
         /// The service.
         service: String,
     },
+    /// The program's events or handlers contradict each other: places and differences are named.
+    #[error(transparent)]
+    Catalog(CatalogError),
     /// Two handlers have one name, so retries could not tell them apart.
     #[error("two handlers are named `{name}`; give one of them another name")]
     DuplicateHandler {

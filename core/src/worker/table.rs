@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::WorkerError;
-use crate::catalog::SubscriberEntry;
+use crate::catalog::Catalog;
 use crate::event::Envelope;
 use crate::handler::{HandlerDef, VersionSpec};
 use crate::topic::TopicPattern;
@@ -48,9 +48,11 @@ impl HandlerTable {
     /// A table of every `#[subscribe]` function that is linked into the program.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new), and when the program's events or handlers contradict each other (two schemas under one
+    /// topic and version).
     pub fn from_catalog() -> Result<Self, WorkerError> {
-        Self::new(inventory::iter::<SubscriberEntry>().map(|entry| (entry.make)()))
+        let catalog = Catalog::global().map_err(|error| WorkerError::Catalog(error.clone()))?;
+        Self::new(catalog.handlers())
     }
 
     /// The handlers that take this event, by name.
