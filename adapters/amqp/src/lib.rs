@@ -1,0 +1,1 @@
+//! CelerySalt on RabbitMQ over lapin, in the wire format of Celery.

@@ -1,0 +1,1 @@
+//! Results of calls in Redis, in the format of Celery.
