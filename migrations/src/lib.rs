@@ -24,6 +24,8 @@ pub mod sqlx;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
+    /// MySQL 8.0.16 and newer, MariaDB 10.6 and newer.
+    Mysql,
     /// PostgreSQL 12 and newer.
     Postgres,
     /// SQLite 3.35 and newer.
@@ -46,6 +48,7 @@ pub struct Migration {
 /// All migrations of a dialect, oldest first.
 pub fn migrations(dialect: Dialect) -> &'static [Migration] {
     match dialect {
+        Dialect::Mysql => MYSQL,
         Dialect::Postgres => POSTGRES,
         Dialect::Sqlite => SQLITE,
     }
@@ -76,6 +79,7 @@ macro_rules! migration {
     };
 }
 
+static MYSQL: &[Migration] = &[migration!("mysql", 1, "0001_outbox", "outbox")];
 static POSTGRES: &[Migration] = &[migration!("postgres", 1, "0001_outbox", "outbox")];
 static SQLITE: &[Migration] = &[migration!("sqlite", 1, "0001_outbox", "outbox")];
 
@@ -91,6 +95,7 @@ mod tests {
                 .map(|m| (m.version, m.name))
                 .collect()
         };
+        assert_eq!(of(Dialect::Postgres), of(Dialect::Mysql));
         assert_eq!(of(Dialect::Postgres), of(Dialect::Sqlite));
         for (expected, (version, _)) in (1..).zip(of(Dialect::Postgres)) {
             assert_eq!(version, expected);
@@ -99,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_script_has_every_step_in_order() {
-        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        for dialect in [Dialect::Mysql, Dialect::Postgres, Dialect::Sqlite] {
             assert!(up_sql(dialect).starts_with(migrations(dialect)[0].up));
             assert!(down_sql(dialect).ends_with(migrations(dialect)[0].down));
         }

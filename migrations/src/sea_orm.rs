@@ -38,10 +38,11 @@ pub async fn down<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
 
 fn dialect<C: ConnectionTrait>(db: &C) -> Result<Dialect, DbErr> {
     match db.get_database_backend() {
+        DbBackend::MySql => Ok(Dialect::Mysql),
         DbBackend::Postgres => Ok(Dialect::Postgres),
         DbBackend::Sqlite => Ok(Dialect::Sqlite),
         other => Err(DbErr::Migration(format!(
-            "celerysalt-migrations has no SQL for {other:?}; use PostgreSQL or SQLite"
+            "celerysalt-migrations has no SQL for {other:?}; use PostgreSQL, MySQL, MariaDB or SQLite"
         ))),
     }
 }

@@ -1,0 +1,3 @@
+DROP TABLE IF EXISTS celerysalt_pending;
+DROP TABLE IF EXISTS celerysalt_dead_letters;
+DROP TABLE IF EXISTS celerysalt_outbox;
