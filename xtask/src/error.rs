@@ -68,9 +68,17 @@ pub(crate) enum Error {
         /// The variable that makes them unnecessary.
         variable: &'static str,
     },
+    /// The client library of MySQL is missing and cannot be installed from here.
+    #[error(
+        "pkg-config finds no client library of MySQL, which Diesel's MySQL tests link, and only root on a \
+         Debian-like system gets it installed here; install it with pkg-config (Debian: libmariadb-dev and \
+         pkg-config, Fedora: mariadb-connector-c-devel and pkgconf, Homebrew: mariadb-connector-c and pkgconf), \
+         or set MYSQLCLIENT_LIB_DIR and MYSQLCLIENT_VERSION"
+    )]
+    MissingLibrary,
     /// root has no unprivileged account to run a server as.
     #[error("servers do not run as root, and /etc/passwd lists neither of {0:?}")]
-    NoAccount(&'static [&'static str]),
+    NoAccount([&'static str; 2]),
     /// No folder was found that the unprivileged account can use.
     #[error("no folder that the servers' account can use; tried {0:?}")]
     NoHome(Vec<PathBuf>),

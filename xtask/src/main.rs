@@ -8,6 +8,7 @@ mod ci;
 mod error;
 mod folder;
 mod metadata;
+mod native;
 mod process;
 mod services;
 mod test;

@@ -1,5 +1,6 @@
 //! Running programs.
 
+use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output};
@@ -41,6 +42,14 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>, Error> {
         status: output.status,
         output: everything(&output),
     })
+}
+
+/// Removes the variables of this program's own environment that a command must not see.
+pub(crate) fn forget_variables(command: &mut Command, forgotten: impl Fn(&str) -> bool) {
+    let own = env::vars_os().map(|(key, _)| key);
+    for key in own.filter(|key| key.to_str().is_some_and(&forgotten)) {
+        command.env_remove(key);
+    }
 }
 
 /// The command as one would type it: the program's file name and its arguments.

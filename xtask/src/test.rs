@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::error::Error;
 use crate::services::{self, Running};
-use crate::{process, workspace};
+use crate::{native, process, workspace};
 
 /// How to run the tests.
 #[derive(Args, Default)]
@@ -36,6 +36,7 @@ pub(crate) fn check() -> Result<(), Error> {
 
 /// Runs the tests, and stops the services that this call started whether the tests pass or not.
 fn status(options: &Options) -> Result<ExitStatus, Error> {
+    native::ensure()?;
     let running = services::up()?;
     let outcome = process::status(&mut cargo_test(&running, &options.args));
     if !options.keep {

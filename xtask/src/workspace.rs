@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::process;
+
 /// The workspace's root folder.
 pub(crate) fn root() -> PathBuf {
     let member = env::var_os("CARGO_MANIFEST_DIR").map_or_else(built_in, PathBuf::from);
@@ -29,19 +31,12 @@ pub(crate) fn cargo() -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
     command.current_dir(root());
-    forget_this_package(&mut command);
+    process::forget_variables(&mut command, describes_a_package);
     command
 }
 
-/// Removes what `cargo run` told this program about its own package: a build script that watches one of these
-/// variables would otherwise run again whenever cargo is called with and without xtask in turn.
-fn forget_this_package(command: &mut Command) {
-    let own = env::vars_os().map(|(key, _)| key);
-    for key in own.filter(|key| key.to_str().is_some_and(describes_a_package)) {
-        command.env_remove(key);
-    }
-}
-
+/// Whether `cargo run` told this program something about its own package: a build script that watches one of these
+/// variables would run again whenever cargo is called with and without xtask in turn.
 fn describes_a_package(key: &str) -> bool {
     key.starts_with("CARGO_PKG_") || key.starts_with("CARGO_MANIFEST_")
 }

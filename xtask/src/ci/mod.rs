@@ -11,7 +11,7 @@ use clap::Args;
 
 use self::summary::Summary;
 use crate::error::Error;
-use crate::{error, process, test, workspace};
+use crate::{error, native, process, test, workspace};
 
 /// What to check.
 #[derive(Args)]
@@ -23,6 +23,7 @@ pub(crate) struct Options {
 
 /// Runs the steps in order up to the first failure, and closes with a table of them all.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Error> {
+    native::ensure()?;
     let mut summary = Summary::default();
     for step in STEPS {
         if summary.has_failed() {

@@ -46,9 +46,16 @@ impl EnvFile {
         self.entries.insert(key.to_owned(), value.into());
     }
 
-    /// Forgets a key.
-    pub(crate) fn unset(&mut self, key: &str) {
-        self.entries.remove(key);
+    /// Sets every key of other entries.
+    pub(crate) fn set_all(&mut self, others: &Self) {
+        let others = others.entries.clone();
+        self.entries.extend(others);
+    }
+
+    /// Forgets every key of other entries.
+    pub(crate) fn unset_all(&mut self, others: &Self) {
+        self.entries
+            .retain(|key, _| !others.entries.contains_key(key));
     }
 
     /// Whether there is no key.
@@ -70,10 +77,14 @@ impl EnvFile {
 
     /// The entries as lines for a shell.
     pub(crate) fn exports(&self) -> String {
-        let lines = self
-            .entries()
-            .map(|(key, value)| format!("export {key}={}\n", quoted(value)));
+        let lines = self.assignments().map(|word| format!("export {word}\n"));
         lines.collect()
+    }
+
+    /// The entries as words for a shell.
+    pub(crate) fn assignments(&self) -> impl Iterator<Item = String> {
+        self.entries()
+            .map(|(key, value)| format!("{key}={}", quoted(value)))
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, Error> {
@@ -91,13 +102,24 @@ impl EnvFile {
     }
 }
 
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for EnvFile {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let entries = entries.into_iter();
+        Self {
+            entries: entries
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
+        }
+    }
+}
+
 fn entry(line: &str) -> Option<(String, String)> {
     let (key, value) = line.split_once('=')?;
     (!key.is_empty()).then(|| (key.to_owned(), value.to_owned()))
 }
 
 /// The value, in single quotes where a shell would read more into it.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._:/@%+,".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         return value.to_owned();
@@ -146,6 +168,15 @@ mod tests {
         EnvFile::remove(&path)?;
         assert_eq!(EnvFile::load(&path)?, None);
         Ok(())
+    }
+
+    #[test]
+    fn keys_come_and_go_with_others() {
+        let mut env: EnvFile = [("A", "1"), ("B", "2")].into_iter().collect();
+        env.set_all(&[("B", "3"), ("C", "4")].into_iter().collect());
+        assert_eq!(env.exports(), "export A=1\nexport B=3\nexport C=4\n");
+        env.unset_all(&[("A", "0"), ("B", "0")].into_iter().collect());
+        assert_eq!(env.exports(), "export C=4\n");
     }
 
     #[test]

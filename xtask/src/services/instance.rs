@@ -48,12 +48,17 @@ impl Instance {
         signals: &[Signal],
         record: &Path,
     ) -> Result<(), Error> {
-        if !signals.iter().any(|signal| self.is_ended_by(signal)) {
+        if !self.end(signals) {
             let pid = self.pid;
             return Err(Error::StillRunning { service, pid });
         }
         folder::remove(&self.home)?;
         EnvFile::remove(record)
+    }
+
+    /// Ends the process with the first signal that does it, and tells whether it ended.
+    pub(crate) fn end(&self, signals: &[Signal]) -> bool {
+        signals.iter().any(|signal| self.is_ended_by(signal))
     }
 
     /// Whether the process runs and is the one that was started: its command line names the private folder.

@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use crate::error::Error;
 use crate::process;
 
-const ACCOUNTS: &[&str] = &["postgres", "nobody"];
+/// The account that every system has.
+const NOBODY: &str = "nobody";
 
 /// The user that servers run as.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,15 +28,15 @@ pub(crate) enum Runner {
 }
 
 impl Runner {
-    /// This user, or for root the first of the known accounts that exists.
-    pub(crate) fn choose() -> Result<Self, Error> {
+    /// This user, or for root the server's own account if the system has it.
+    pub(crate) fn choose(own: &'static str) -> Result<Self, Error> {
         if !is_root() {
             return Ok(Self::Myself);
         }
         let path = Path::new("/etc/passwd");
         let passwd = fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let account = ACCOUNTS.iter().find_map(|name| account(&passwd, name));
-        account.ok_or(Error::NoAccount(ACCOUNTS))
+        let account = account(&passwd, own).or_else(|| account(&passwd, NOBODY));
+        account.ok_or(Error::NoAccount([own, NOBODY]))
     }
 
     /// A command that runs as this user, without any other group.

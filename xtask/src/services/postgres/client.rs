@@ -1,11 +1,9 @@
 //! psql, as the cluster's own user.
 
-use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::USER;
-use super::programs::Programs;
 use crate::error::Error;
 use crate::process;
 
@@ -17,24 +15,24 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client; connects only when used.
-    pub(crate) fn new(programs: &Programs, port: u16) -> Self {
-        let psql = programs.path("psql");
+    pub(crate) fn new(programs: &Path, port: u16) -> Self {
+        let psql = programs.join("psql");
         Self { psql, port }
     }
 
-    /// Whether the server answers a query in a database.
-    pub(crate) fn answers(&self, database: &str) -> bool {
-        self.run(database, "select 1")
+    /// Whether the server answers a query.
+    pub(crate) fn answers(&self) -> bool {
+        self.run("select 1")
             .is_ok_and(|rows| rows.trim_ascii() == b"1")
     }
 
-    /// Runs a statement and gives the bare rows.
-    pub(crate) fn run(&self, database: &str, sql: &str) -> Result<Vec<u8>, Error> {
+    /// Runs a statement in the database that every cluster has, and gives the bare rows.
+    pub(crate) fn run(&self, sql: &str) -> Result<Vec<u8>, Error> {
         let mut psql = Command::new(&self.psql);
         forget_settings(&mut psql);
         psql.env("PGCONNECT_TIMEOUT", "5")
             .env("PGSSLMODE", "disable");
-        psql.args(["-h", "127.0.0.1", "-U", USER, "-d", database, "-p"])
+        psql.args(["-h", "127.0.0.1", "-U", USER, "-d", "postgres", "-p"])
             .arg(self.port.to_string());
         psql.args([
             "--no-psqlrc",
@@ -51,8 +49,5 @@ impl Client {
 
 /// Removes the user's own PostgreSQL settings (`PGDATA`, `PGOPTIONS`, …) from a program's environment.
 pub(crate) fn forget_settings(command: &mut Command) {
-    let own = env::vars_os().map(|(key, _)| key);
-    for key in own.filter(|key| key.to_str().is_some_and(|key| key.starts_with("PG"))) {
-        command.env_remove(key);
-    }
+    process::forget_variables(command, |key| key.starts_with("PG"));
 }

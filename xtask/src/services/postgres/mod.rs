@@ -3,28 +3,20 @@
 mod client;
 mod programs;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use self::client::Client;
-use self::programs::Programs;
-use super::instance::{Instance, Signal};
-use super::runner::Runner;
-use super::state::State;
-use super::{Service, home, log, port};
+use super::instance::Signal;
+use super::server::{Place, Server};
+use super::service::HasUrl;
 use crate::error::Error;
-use crate::{folder, process};
+use crate::process;
 
-const NAME: &str = "postgres";
 const VARIABLE: &str = "CELERYSALT_TEST_POSTGRES_URL";
 const USER: &str = "celerysalt";
 const DATABASE: &str = "celerysalt";
-
-const READY_WITHIN: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// A fast shutdown, then an immediate one.
 const SIGNALS: &[Signal] = &[
@@ -51,165 +43,82 @@ const LOCALE: &str = if cfg!(target_os = "linux") {
 /// The PostgreSQL service.
 pub(crate) struct Postgres;
 
-impl Service for Postgres {
+impl Server for Postgres {
     fn name(&self) -> &'static str {
-        NAME
+        "postgres"
     }
 
+    fn account(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn signals(&self) -> &'static [Signal] {
+        SIGNALS
+    }
+
+    fn install(&self) -> Result<(), Error> {
+        programs::find_or_install().map(drop)
+    }
+
+    fn prepare(&self, place: &Place) -> Result<(), Error> {
+        let mut initdb = command(place, "initdb")?;
+        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-sync"]);
+        initdb.arg(format!("--username={USER}"));
+        initdb.arg(format!("--locale={LOCALE}"));
+        initdb.arg("-D").arg(data(place));
+        process::output(&mut initdb).map(drop)
+    }
+
+    fn command(&self, place: &Place) -> Result<Command, Error> {
+        let mut server = command(place, "postgres")?;
+        server.arg("-D").arg(data(place));
+        server.arg("-p").arg(place.port.to_string());
+        server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+        Ok(server)
+    }
+
+    fn answers(&self, port: u16) -> bool {
+        let client = programs::find().map(|programs| Client::new(&programs, port));
+        client.is_some_and(|client| client.answers())
+    }
+
+    fn finish(&self, port: u16) -> Result<(), Error> {
+        let client = Client::new(&programs::find_or_install()?, port);
+        let create = format!("create database {DATABASE}");
+        client.run(&create).map(drop)
+    }
+}
+
+impl HasUrl for Postgres {
     fn variable(&self) -> &'static str {
         VARIABLE
     }
 
-    fn running(&self, state: &State) -> Result<Option<String>, Error> {
-        let Some(instance) = Instance::load(&state.instance_file(NAME))? else {
-            return Ok(None);
-        };
-        let client = Programs::find().map(|programs| Client::new(&programs, instance.port));
-        let answers = client.is_some_and(|client| client.answers(DATABASE));
-        Ok((answers && instance.is_alive()).then(|| url(instance.port)))
-    }
-
-    fn start(&self, state: &State) -> Result<String, Error> {
-        self.stop(state)?;
-        let programs = Programs::find_or_install()?;
-        let runner = Runner::choose()?;
-        let home = home::create(state, NAME, runner)?;
-        let cluster = Cluster {
-            programs,
-            runner,
-            home,
-        };
-        let outcome = cluster.start(&state.instance_file(NAME));
-        if outcome.is_err() {
-            self.stop(state)?;
-            folder::remove(&cluster.home)?;
-        }
-        outcome.map(url)
-    }
-
-    fn stop(&self, state: &State) -> Result<bool, Error> {
-        let record = state.instance_file(NAME);
-        let Some(instance) = Instance::load(&record)? else {
-            return Ok(false);
-        };
-        instance.stop(NAME, SIGNALS, &record)?;
-        Ok(true)
+    fn url(&self, port: u16) -> String {
+        format!("postgres://{USER}@127.0.0.1:{port}/{DATABASE}")
     }
 }
 
-fn url(port: u16) -> String {
-    format!("postgres://{USER}@127.0.0.1:{port}/{DATABASE}")
+fn command(place: &Place, program: &str) -> Result<Command, Error> {
+    let mut command = place.command(&programs::find_or_install()?.join(program));
+    client::forget_settings(&mut command);
+    Ok(command)
 }
 
-/// A cluster in the making.
-struct Cluster {
-    programs: Programs,
-    runner: Runner,
-    home: PathBuf,
-}
-
-impl Cluster {
-    /// Makes the cluster, starts its server and gives the port once the database is there.
-    fn start(&self, record: &Path) -> Result<u16, Error> {
-        self.init()?;
-        let port = port::free().map_err(Error::io("find a free port for", &self.home))?;
-        let mut server = self.spawn(port)?;
-        self.record(&server, port).save(record)?;
-        let client = Client::new(&self.programs, port);
-        self.wait_until_ready(&mut server, &client)?;
-        client.run("postgres", &format!("create database {DATABASE}"))?;
-        Ok(port)
-    }
-
-    fn init(&self) -> Result<(), Error> {
-        let mut initdb = self.command("initdb");
-        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-sync"]);
-        initdb.arg(format!("--username={USER}"));
-        initdb.arg(format!("--locale={LOCALE}"));
-        initdb.arg("-D").arg(self.data());
-        process::output(&mut initdb).map(drop)
-    }
-
-    fn spawn(&self, port: u16) -> Result<Child, Error> {
-        let log = File::create(self.log()).map_err(Error::io("create", &self.log()))?;
-        let errors = log.try_clone().map_err(Error::io("open", &self.log()))?;
-        let mut server = self.command("postgres");
-        server
-            .arg("-D")
-            .arg(self.data())
-            .arg("-p")
-            .arg(port.to_string());
-        server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
-        server.stdin(Stdio::null()).stdout(log).stderr(errors);
-        // A group of its own, so that Ctrl-C in the terminal is not for the server.
-        std::os::unix::process::CommandExt::process_group(&mut server, 0);
-        server.spawn().map_err(|source| Error::Spawn {
-            command: process::line(&server),
-            source,
-        })
-    }
-
-    fn record(&self, server: &Child, port: u16) -> Instance {
-        Instance {
-            pid: server.id(),
-            port,
-            home: self.home.clone(),
-        }
-    }
-
-    fn wait_until_ready(&self, server: &mut Child, client: &Client) -> Result<(), Error> {
-        let start = Instant::now();
-        while !client.answers("postgres") {
-            if has_ended(server) {
-                return Err(self.not_ready("ended instead of starting"));
-            }
-            if start.elapsed() > READY_WITHIN {
-                return Err(self.not_ready("did not answer in time"));
-            }
-            sleep(PAUSE);
-        }
-        // Whoever answered on this port is only ours if our process did not give the port up.
-        if has_ended(server) {
-            return Err(self.not_ready("ended instead of starting"));
-        }
-        Ok(())
-    }
-
-    fn not_ready(&self, problem: &'static str) -> Error {
-        Error::NotReady {
-            service: NAME,
-            problem,
-            log: log::tail(&self.log()),
-        }
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = self.runner.command(self.programs.path(program));
-        command.current_dir(&self.home);
-        client::forget_settings(&mut command);
-        command
-    }
-
-    fn data(&self) -> PathBuf {
-        self.home.join("data")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.home.join("log")
-    }
-}
-
-fn has_ended(server: &mut Child) -> bool {
-    !matches!(server.try_wait(), Ok(None))
+fn data(place: &Place) -> PathBuf {
+    place.home.join("data")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::service::Service;
+    use crate::services::state::State;
 
     #[test]
     fn the_url_is_on_the_loopback_address() {
-        assert_eq!(url(5433), "postgres://celerysalt@127.0.0.1:5433/celerysalt");
+        let url = "postgres://celerysalt@127.0.0.1:5433/celerysalt";
+        assert_eq!(Postgres.url(5433), url);
     }
 
     #[test]
