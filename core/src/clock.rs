@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
-use uuid::{Timestamp, Uuid};
+use uuid::{ClockSequence, Timestamp, Uuid};
 
 /// A source of time. Implementations are shared by all tasks of a process.
 ///
@@ -55,6 +55,16 @@ pub fn new_id(clock: &dyn Clock) -> Uuid {
         nanos,
         count.into(),
         USABLE_BITS,
+    ))
+}
+
+/// A UUIDv7 of this instant; later ones of the same context are greater.
+pub(crate) fn id_at(now: DateTime<Utc>, context: impl ClockSequence<Output: Into<u128>>) -> Uuid {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(
+        context,
+        seconds,
+        now.timestamp_subsec_nanos(),
     ))
 }
 

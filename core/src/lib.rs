@@ -57,6 +57,7 @@
 //!
 //! [`rules::evaluate`] and [`rules::explain`] apply rules to a [`model::Change`].
 
+pub mod actor;
 pub mod broker;
 pub mod catalog;
 pub mod chain;
@@ -68,6 +69,7 @@ pub mod extract;
 pub mod field;
 pub mod follow;
 pub mod handler;
+pub mod history;
 pub mod json;
 pub mod model;
 pub mod names;
@@ -75,6 +77,7 @@ pub mod outbox;
 pub mod prelude;
 pub mod publisher;
 pub mod rpc;
+pub mod rule_table;
 pub mod rules;
 pub mod template;
 pub mod testing;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::history::History;
 use crate::rules::{Limits, Rules};
 use crate::value::{FieldType, Value};
 
@@ -24,6 +25,7 @@ pub struct ModelDef {
     index: std::collections::HashMap<String, usize>,
     allowed_events: Option<Vec<String>>,
     rules: Rules,
+    history: Option<History>,
     limits: Limits,
     identity: u64,
 }
@@ -49,6 +51,7 @@ impl ModelDef {
             index,
             allowed_events: None,
             rules: Rules::new(),
+            history: None,
             limits: Limits::default(),
             identity: next_identity(),
         }
@@ -63,6 +66,12 @@ impl ModelDef {
     /// Declares rules in code, for every row of the model. They always persist.
     pub fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// Keeps a history of the model.
+    pub fn with_history(mut self, history: History) -> Self {
+        self.history = Some(history);
         self
     }
 
@@ -96,6 +105,11 @@ impl ModelDef {
     /// The rules declared in code.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// What is kept as history; `None` keeps none.
+    pub fn history(&self) -> Option<&History> {
+        self.history.as_ref()
     }
 
     /// The bounds on rules.

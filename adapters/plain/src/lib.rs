@@ -55,7 +55,8 @@
 //!
 //! On the struct `#[follow(…)]` takes `name` (else the struct's name in snake case), `key` (a field or `["several",
 //! "fields"]`; else `id`; it is known before the first save), `rules` (else `on_change_rules`), `events = ["topic",
-//! Type]` (what rules may emit) and `code_rules = path` (a function that gives the rules of every row). A field's type
+//! Type]` (what rules may emit) `code_rules = path` (a function that gives the rules of every row) and
+//! `history` or `history("field", …)` ([`celerysalt::history`]). A field's type
 //! is an [`AsField`], or the field is marked `#[follow(text)]`, `#[follow(json)]` or `#[follow(skip)]`.
 
 mod delete;
@@ -80,6 +81,7 @@ pub mod __private {
     //! What the derive's expansion names. Not public API.
     pub use celerysalt::event::Event;
     pub use celerysalt::field::{json, key_part, nullable, text};
+    pub use celerysalt::history::History;
     pub use celerysalt::model::{Field, FieldDef, ModelDef, Row};
     pub use celerysalt::rules::Rules as CoreRules;
     pub use celerysalt::value::{FieldType, Value};

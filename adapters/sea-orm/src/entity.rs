@@ -1,5 +1,6 @@
 //! What the derive tells about an entity, and what is built of it once a process.
 
+use celerysalt::history::History;
 use celerysalt::model::{FieldDef, ModelDef, Row};
 use celerysalt::rules::Rules as CoreRules;
 use celerysalt::value::Value;
@@ -32,6 +33,9 @@ pub trait Follow:
     const RULES: &'static str;
     /// The events that rules may emit, by topic or type name; `None` allows all.
     const EVENTS: Option<&'static [&'static str]> = None;
+
+    /// The fields of which every change is kept as history, beside what rules fire; `None` keeps no history.
+    const HISTORY: Option<&'static [&'static str]> = None;
 
     /// The rules declared in code, for every row.
     fn code_rules() -> CoreRules {
@@ -80,6 +84,9 @@ impl<E: Follow> Followed<E> {
         let mut def = ModelDef::new(E::NAME, fields.collect()).with_rules(E::code_rules());
         if let Some(events) = E::EVENTS {
             def = def.allow_events(events.iter().copied());
+        }
+        if let Some(fields) = E::HISTORY {
+            def = def.with_history(History::of_rules_and(fields.iter().copied()));
         }
         Self {
             def,

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{FollowError, schemas};
+use crate::history::History;
 use crate::model::ModelDef;
 use crate::rules::{self, Rule, RuleErrors, Rules};
 
@@ -14,13 +15,28 @@ pub fn check(model: &ModelDef, rules: &Rules) -> Result<(), FollowError> {
     rules::check(model, schemas::linked_events(), rules).map_err(|errors| refused(model, errors))
 }
 
-/// Checks the rules that a model declares in code: worth a call at start, or in a test, since broken ones do not
-/// fire.
+/// Checks what a model declares in code, its rules and its history: worth a call at start, or in a test, since broken
+/// rules do not fire.
 ///
 /// # Errors
-/// [`FollowError::Attach`] with each problem.
+/// [`FollowError::Attach`] with each problem of the rules, [`FollowError::History`] for a field of which no history
+/// can be kept.
 pub fn check_code_rules(model: &ModelDef) -> Result<(), FollowError> {
-    rules::check_standing(model, schemas::linked_events(), model.rules())
+    check_standing(model, model.rules())?;
+    let fields = model.history().into_iter().flat_map(History::fields);
+    for field in fields {
+        rules::check_path(model, field).map_err(|reason| FollowError::History {
+            model: model.name().to_owned(),
+            field: field.clone(),
+            reason: Box::new(reason),
+        })?;
+    }
+    Ok(())
+}
+
+/// Checks rules that stand outside of rows.
+pub(crate) fn check_standing(model: &ModelDef, rules: &Rules) -> Result<(), FollowError> {
+    rules::check_standing(model, schemas::linked_events(), rules)
         .map_err(|errors| refused(model, errors))
 }
 

@@ -1,22 +1,29 @@
 //! What every ORM adapter does between reading the old row and writing the new one.
 //!
 //! An adapter reads the row under a lock, asks [`plan`] what the save does beside writing its columns, writes the
-//! row with the planned rules, and then, in the same transaction, puts the planned events into the outbox.
+//! row with the planned rules, and then, in the same transaction, puts the planned events into the outbox and the
+//! planned transitions into the history.
 
 mod attach;
 pub mod note;
+mod outside;
 mod schemas;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::actor;
 use crate::chain::{Chain, MAX_DEPTH};
 use crate::clock;
 use crate::event::Envelope;
+use crate::history::{self, Transition};
 use crate::model::{Change, ModelDef, Operation, Row};
-use crate::rules::{self, Env, EvaluateError, RuleErrors, RuleSets, Rules};
+use crate::rule_table;
+use crate::rules::{self, Env, EvaluateError, RuleErrorKind, RuleErrors, RuleSets, Rules};
 
+pub(crate) use attach::check_standing;
 pub use attach::{check, check_code_rules, merged};
+pub use outside::{looks_at, stands_outside};
 pub use schemas::linked_events;
 
 use note::{Left, Note, UnreadableNote};
@@ -40,21 +47,25 @@ pub struct Save<'a> {
     pub callers: Option<&'a Rules>,
 }
 
-/// When and in which chain of events a save happens.
+/// When, by whom and in which chain of events a save happens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moment {
     /// The time of the save.
     pub now: DateTime<Utc>,
     /// The chain that the save continues.
     pub chain: Chain,
+    /// Who saves, for the history.
+    pub actor: Option<String>,
 }
 
 impl Moment {
-    /// This one: by the ambient clock and the chain of the handler that is running here, if one is.
+    /// This one: by the ambient clock, the chain of the handler that is running here, if one is, and the ambient
+    /// actor.
     pub fn current() -> Self {
         Self {
             now: clock::ambient().now(),
             chain: Chain::current(),
+            actor: actor::current(),
         }
     }
 
@@ -69,11 +80,24 @@ impl Moment {
 pub struct Plan {
     /// The events that fire: to be put into the outbox after the row was written, in the same transaction.
     pub events: Vec<Envelope>,
+    /// What the history is to be given, where the model keeps one: in the same transaction as the events. Their ids are
+    /// fixed, so that writing them twice can be told.
+    pub transitions: Vec<Transition>,
     /// What the rules column is to hold, when that is something else than it holds now (on insert: than the
     /// caller gave).
     pub rules: Option<Rules>,
     /// Rows of `celerysalt_pending` that end with this save: on a delete, what another adapter announced for the row.
     pub intents: Vec<Uuid>,
+}
+
+impl Plan {
+    /// Whether nothing is left but the caller's own columns.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.transitions.is_empty()
+            && self.rules.is_none()
+            && self.intents.is_empty()
+    }
 }
 
 /// Why a save must not happen. Nothing has been written for it.
@@ -98,6 +122,16 @@ pub enum FollowError {
         #[source]
         error: EvaluateError,
     },
+    /// The model is to keep the history of something that is no field of it.
+    #[error("{model}: no history can be kept of `{field}`: {reason}")]
+    History {
+        /// The model.
+        model: String,
+        /// The name that [`History`](history::History) gives.
+        field: String,
+        /// Why not.
+        reason: Box<RuleErrorKind>,
+    },
     /// A delete would take away a note that may hold events.
     #[error("{model}: {error}")]
     Note {
@@ -109,10 +143,12 @@ pub enum FollowError {
     },
 }
 
-/// Finds what a save does beside writing its columns. Pure but for the catalog of events: it touches no database.
+/// Finds what a save does beside writing its columns. It touches no database; the events of the catalog and the loaded
+/// [table of rules](crate::rule_table) are all that it knows beside its arguments.
 ///
 /// The caller's rules are checked where they were added or edited, and merged by id into the stored ones; all rules
-/// are evaluated on the change; those that fired and do not persist are taken out.
+/// (the row's, those in code, those in the table) are evaluated on the change; those of the row that fired and do not
+/// persist are taken out.
 ///
 /// The note of an adapter that stands in the stored rules is kept as it is, for that adapter to settle. A delete takes
 /// the row with its note away, so there the events that the note still carries are part of the plan.
@@ -137,7 +173,7 @@ pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
     };
     match save.operation {
         Operation::Delete => planning.delete()?,
-        operation => planning.evaluate(operation, &moment.chain)?,
+        operation => planning.evaluate(operation, moment)?,
     }
     Ok(planning.finish())
 }
@@ -174,18 +210,25 @@ impl Planning<'_> {
             if claim.stands(self.moment.now) {
                 // Another is deleting the row: whoever does it, the claim's events fire.
                 self.plan.events.extend(claim.events);
+                self.plan.transitions.extend(claim.transitions);
                 return Ok(());
             }
         }
-        self.evaluate(Operation::Delete, &self.moment.chain)
+        self.evaluate(Operation::Delete, self.moment)
     }
 
     fn settle(&mut self, save: note::Save) {
         self.plan.intents.push(save.id);
+        self.plan.transitions.extend(save.transitions);
         match save.left {
             Left::Events(events) => self.plan.events.extend(events),
             Left::Inserted(chain) => {
-                if let Err(error) = self.evaluate(Operation::Insert, &chain) {
+                let moment = Moment {
+                    now: self.moment.now,
+                    chain,
+                    actor: save.actor,
+                };
+                if let Err(error) = self.evaluate(Operation::Insert, &moment) {
                     // The insert is long committed; its chain was too deep, and no later save is to fail for it.
                     let (model, row) = (self.save.model.name(), self.save.aggregate);
                     tracing::error!(model, row, %error, "on-insert rules are not followed");
@@ -194,7 +237,7 @@ impl Planning<'_> {
         }
     }
 
-    fn evaluate(&mut self, operation: Operation, chain: &Chain) -> Result<(), FollowError> {
+    fn evaluate(&mut self, operation: Operation, moment: &Moment) -> Result<(), FollowError> {
         let save = self.save;
         let change = Change {
             operation,
@@ -202,13 +245,14 @@ impl Planning<'_> {
             new: save.new,
             aggregate: save.aggregate,
         };
+        let table = rule_table::rules_of(save.model);
         let sets = RuleSets {
             row: &self.rules,
-            others: &[],
+            others: &table.as_deref().into_iter().collect::<Vec<_>>(),
         };
         let env = Env {
-            now: self.moment.now,
-            chain,
+            now: moment.now,
+            chain: &moment.chain,
             schemas: linked_events(),
         };
         let evaluated = rules::evaluate(save.model, &change, &sets, &env);
@@ -216,6 +260,8 @@ impl Planning<'_> {
             model: save.model.name().to_owned(),
             error,
         })?;
+        let transitions = history::transitions(save.model, &change, &evaluation, moment);
+        self.plan.transitions.extend(transitions);
         for spent in &evaluation.spent {
             self.rules.remove(spent);
             self.is_spent = true;

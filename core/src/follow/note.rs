@@ -5,8 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Moment;
 use crate::chain::Chain;
+use crate::clock;
 use crate::event::Envelope;
+use crate::history::Transition;
 use crate::rules::Rules;
 
 /// After this time the saver that announced something and shows nothing of it is gone for good.
@@ -35,6 +38,12 @@ pub struct Save {
     /// What is left to do for it.
     #[serde(flatten)]
     pub left: Left,
+    /// The transitions of that save: they move with its events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<Transition>,
+    /// Who saved, for transitions that are still to be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
 }
 
 /// What is left to do for a save.
@@ -54,6 +63,9 @@ pub struct Claim {
     pub id: Uuid,
     /// What fires when the row is gone.
     pub events: Vec<Envelope>,
+    /// The transitions of that delete: they move with its events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<Transition>,
 }
 
 /// Why a note cannot be read: another version wrote it, or a hand.
@@ -107,6 +119,28 @@ impl Note {
     }
 }
 
+impl Save {
+    /// Events that fired with the statement that writes the note.
+    pub fn fired(id: Uuid, events: Vec<Envelope>, transitions: Vec<Transition>) -> Self {
+        Self {
+            id,
+            left: Left::Events(events),
+            transitions,
+            actor: None,
+        }
+    }
+
+    /// A row that is inserted at this moment, with the statement that writes the note.
+    pub fn inserted(id: Uuid, moment: Moment) -> Self {
+        Self {
+            id,
+            left: Left::Inserted(moment.chain),
+            transitions: Vec::new(),
+            actor: moment.actor,
+        }
+    }
+}
+
 impl Claim {
     /// Whether its delete may still come.
     pub fn stands(&self, now: DateTime<Utc>) -> bool {
@@ -127,9 +161,7 @@ fn age(intent: Uuid, now: DateTime<Utc>) -> Option<TimeDelta> {
 
 /// A new intent's id, which tells when it was made.
 pub fn new_intent(now: DateTime<Utc>) -> Uuid {
-    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.timestamp_subsec_nanos());
-    Uuid::new_v7(at)
+    clock::id_at(now, uuid::NoContext)
 }
 
 #[cfg(test)]
@@ -137,13 +169,18 @@ pub fn new_intent(now: DateTime<Utc>) -> Uuid {
 mod tests {
     use super::*;
 
+    fn moment(actor: Option<&str>) -> Moment {
+        Moment {
+            now: DateTime::UNIX_EPOCH,
+            chain: Chain::default(),
+            actor: actor.map(str::to_owned),
+        }
+    }
+
     #[test]
     fn a_note_is_small_json_that_comes_back() {
         let note = Note {
-            save: Some(Save {
-                id: Uuid::nil(),
-                left: Left::Inserted(Chain::default()),
-            }),
+            save: Some(Save::inserted(Uuid::nil(), moment(None))),
             claim: None,
         };
         let mut rules = Rules::new();
@@ -155,6 +192,45 @@ mod tests {
         assert_eq!(Note::of(&rules), Ok(note));
         Note::default().put(&mut rules).unwrap();
         assert_eq!(rules.to_json(), "[]");
+    }
+
+    #[test]
+    fn a_note_carries_who_saved_and_what_is_history() {
+        let transition = Transition {
+            id: Uuid::nil(),
+            model: "order".to_owned(),
+            aggregate: "order:1".to_owned(),
+            operation: crate::model::Operation::Update,
+            field: "status".to_owned(),
+            old: "new".into(),
+            new: "paid".into(),
+            rule_id: None,
+            event_id: None,
+            actor: Some("ada".to_owned()),
+            at: DateTime::UNIX_EPOCH,
+            correlation_id: None,
+        };
+        let inserted = Save::inserted(Uuid::nil(), moment(Some("ada")));
+        let fired = Save::fired(Uuid::nil(), Vec::new(), vec![transition.clone()]);
+        for save in [inserted, fired] {
+            let note = Note {
+                save: Some(save),
+                claim: Some(Claim {
+                    id: Uuid::nil(),
+                    events: Vec::new(),
+                    transitions: vec![transition.clone()],
+                }),
+            };
+            let mut rules = Rules::new();
+            note.put(&mut rules).unwrap();
+            assert_eq!(Note::of(&Rules::loaded(&rules.to_json())), Ok(note));
+        }
+        let old = r#"[{"celerysalt": {"save": {"id": "00000000-0000-0000-0000-000000000000", "events": []}}}]"#;
+        let read = Note::of(&Rules::loaded(old)).unwrap();
+        assert_eq!(
+            read.save,
+            Some(Save::fired(Uuid::nil(), Vec::new(), Vec::new()))
+        );
     }
 
     #[test]
@@ -173,6 +249,7 @@ mod tests {
         let claim = Claim {
             id: new_intent(made),
             events: Vec::new(),
+            transitions: Vec::new(),
         };
         assert!(claim.stands(made + TimeDelta::seconds(9)));
         assert!(!claim.stands(made + TimeDelta::seconds(10)));

@@ -36,6 +36,8 @@ pub struct Env<'a> {
 pub struct Evaluation {
     /// The events, in the order of their rules: the row's, the model's, the others'.
     pub events: Vec<Envelope>,
+    /// The field of each event's rule, as the rule writes it: as many as there are events, in their order.
+    pub fields: Vec<String>,
     /// The ids of the row's rules that fired and do not persist: to be removed with the change.
     pub spent: Vec<String>,
     /// The rules that could not be evaluated. They stay, and stop nobody.
@@ -122,6 +124,7 @@ impl Evaluation {
             match firing.fire(compiled, origin) {
                 Ok(event) => {
                     self.events.push(event);
+                    self.fields.push(rule.field_name.clone());
                     if origin == Origin::Row && !rule.persist {
                         self.spent.push(rule.id.clone());
                     }

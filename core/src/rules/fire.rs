@@ -1,8 +1,7 @@
 //! From a rule that fires to its event.
 
-use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
-use uuid::{ContextV7, Timestamp, Uuid};
+use uuid::{ContextV7, Uuid};
 
 use super::compile::{Compiled, named};
 use super::destination;
@@ -12,6 +11,7 @@ use super::holds::Sight;
 use super::test::Problems;
 use crate::catalog::EventInfo;
 use crate::chain::MAX_DEPTH;
+use crate::clock;
 use crate::event::{Envelope, Meta};
 use crate::model::{Change, ModelDef};
 use crate::template::RenderContext;
@@ -77,7 +77,7 @@ impl<'a> Firing<'a> {
                 limit: MAX_DEPTH,
             }));
         }
-        let id = new_id(self.env.now, &self.ids);
+        let id = clock::id_at(self.env.now, &self.ids);
         let mut chain = chain.of_event(id);
         chain.fired.extend(digest);
         let aggregate = Some(self.change.aggregate).filter(|aggregate| !aggregate.is_empty());
@@ -157,13 +157,3 @@ fn misfits(info: &EventInfo, payload: &Json) -> Problems {
 
 /// The namespace of what chains remember.
 const DIGESTS: Uuid = Uuid::from_u128(0x0d2c_84f1_6a37_4f6e_9d55_3c1e_b7a8_9046);
-
-/// A UUIDv7 of this time; later ones of the same context are greater.
-fn new_id(now: DateTime<Utc>, ids: &ContextV7) -> Uuid {
-    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    Uuid::new_v7(Timestamp::from_unix(
-        ids,
-        seconds,
-        now.timestamp_subsec_nanos(),
-    ))
-}

@@ -53,6 +53,7 @@ mod index;
 mod judge;
 mod limits;
 mod merge;
+mod moved;
 mod operand;
 mod operator;
 mod parse;
@@ -71,7 +72,9 @@ pub use self::evaluate::{BrokenRule, Env, EvaluateError, Evaluation, RuleSets, e
 pub use self::explain::{Verdict, explain};
 pub use self::guard::{Condition, Guard, GuardField, Subject};
 pub use self::limits::Limits;
+pub(crate) use self::moved::Moved;
 pub use self::operand::Operand;
 pub use self::operator::Operator;
 pub(crate) use self::parse::RULE_KEYS;
+pub(crate) use self::path::check_path;
 pub use self::read::literal as read_literal;

@@ -6,6 +6,7 @@ use super::error::RuleErrorKind as Kind;
 use super::view::{View, shortened};
 use crate::model::{FieldDef, ModelDef, Row};
 use crate::names;
+use crate::template;
 use crate::value::{FieldType, Value};
 
 /// A field of a model, and the way into its JSON.
@@ -77,14 +78,24 @@ impl Path {
         if self.segments.is_empty() {
             return View::of(value);
         }
+        self.inside(value).map_or(View::Null, View::of_json)
+    }
+
+    /// The value at this path, as event data renders it.
+    pub(super) fn json(&self, row: &Row) -> Json {
+        let value = row.value(self.field);
+        match self.segments.is_empty() {
+            true => template::field_data(value),
+            false => self.inside(value).cloned().unwrap_or_default(),
+        }
+    }
+
+    fn inside<'r>(&self, value: &'r Value) -> Option<&'r Json> {
         let Value::Json(json) = value else {
-            return View::Null;
+            return None;
         };
-        let end = self
-            .segments
-            .iter()
-            .try_fold(json, |at, segment| segment.step(at));
-        end.map_or(View::Null, View::of_json)
+        let mut segments = self.segments.iter();
+        segments.try_fold(json, |at, segment| segment.step(at))
     }
 }
 
@@ -96,6 +107,11 @@ impl Segment {
             _ => None,
         }
     }
+}
+
+/// Checks that a name is a field of the model, or a path into one, that can be looked at.
+pub(crate) fn check_path(model: &ModelDef, name: &str) -> Result<(), Kind> {
+    Path::resolve(model, name).map(drop)
 }
 
 fn segments(

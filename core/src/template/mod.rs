@@ -44,6 +44,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
 pub use self::error::{Misfit, RenderError, RenderErrorKind, TemplateError, TemplateErrorKind};
+pub(crate) use self::values::field_data;
 use crate::catalog::EventSchema;
 use crate::model::{ModelDef, Row};
 use crate::value::Value;

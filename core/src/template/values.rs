@@ -23,6 +23,11 @@ pub(super) fn json(value: &Value) -> Result<Json, Kind> {
     })
 }
 
+/// Like [`json`], for a form that always is: an integer beyond 64 bits becomes text with all its digits.
+pub(crate) fn field_data(value: &Value) -> Json {
+    json(value).unwrap_or_else(|_| Json::String(text(value)))
+}
+
 /// An integer as a JSON number.
 ///
 /// # Errors

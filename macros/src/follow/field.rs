@@ -119,9 +119,12 @@ pub(super) fn model_definition(
         });
         quote!(.allow_events::<&str>([#(#names),*]))
     });
+    let history = options.history.as_ref().map(
+        |fields| quote!(.with_history(#private::History::of_rules_and::<&str>([#(#fields),*]))),
+    );
     quote! {
         static DEFINITION: ::std::sync::LazyLock<#private::ModelDef> = ::std::sync::LazyLock::new(|| {
-            #private::ModelDef::new(#name, ::std::vec![#(#fields),*]) #code_rules #events
+            #private::ModelDef::new(#name, ::std::vec![#(#fields),*]) #code_rules #events #history
         });
         &DEFINITION
     }

@@ -1,5 +1,5 @@
 //! `#[follow(rules = "…", events = […], code_rules = …, name = "…", hooks = "manual", changes = …, inserts = …,
-//! key = "…")]`.
+//! key = "…", history("…"))]`.
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
@@ -27,6 +27,8 @@ pub(super) struct Options {
     pub(super) inserts: Option<Path>,
     /// Plain structs: the fields that name a row.
     pub(super) key: Option<Vec<LitStr>>,
+    /// The fields of which every change is kept; absent keeps no history.
+    pub(super) history: Option<Vec<LitStr>>,
 }
 
 /// An event in `events = […]`.
@@ -48,6 +50,7 @@ impl Options {
             changes: None,
             inserts: None,
             key: None,
+            history: None,
         };
         for attr in &input.attrs {
             if attr.path().is_ident("follow") {
@@ -74,14 +77,55 @@ impl Options {
             self.inserts = Some(meta.value()?.parse()?);
         } else if meta.path.is_ident("key") {
             self.key = Some(key(&meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("history") {
+            self.history = Some(history(meta)?);
         } else {
             return Err(meta.error(
                 "unknown option of `follow`; there are `rules = \"field\"`, `events = [\"topic\", Type]`, \
-                 `code_rules = path::to::function`, `name = \"…\"`, for SeaORM `hooks = \"manual\"`, for Diesel \
+                 `code_rules = path::to::function`, `name = \"…\"`, `history`, `history(\"field\", …)`, for SeaORM `hooks = \"manual\"`, for Diesel \
                  `changes = Model` and `inserts = Model`, and for plain structs `key = \"field\"`",
             ));
         }
         Ok(())
+    }
+
+    /// Changesets and new rows are of a model, which keeps the history.
+    pub(super) fn refuse_history(&self, input: &DeriveInput) -> syn::Result<()> {
+        match &self.history {
+            None => Ok(()),
+            Some(fields) => Err(syn::Error::new(
+                fields
+                    .first()
+                    .map_or_else(|| input.ident.span(), LitStr::span),
+                "`history` is for models: put it on the struct that this one changes or inserts",
+            )),
+        }
+    }
+
+    /// Refuses the history of what is no field of the model; `names` are those that it can be kept of.
+    pub(super) fn check_history<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> syn::Result<()> {
+        let Some(fields) = self.history.as_ref().filter(|fields| !fields.is_empty()) else {
+            return Ok(());
+        };
+        let known: Vec<S> = names.into_iter().collect();
+        let is_known = |field: &&LitStr| known.iter().any(|name| name.as_ref() == field.value());
+        match fields.iter().find(|field| !is_known(field)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+                Err(syn::Error::new(
+                    unknown.span(),
+                    format!(
+                        "no history can be kept of `{}`: it is no field that rules see; those are {}",
+                        unknown.value(),
+                        known.join(", ")
+                    ),
+                ))
+            }
+        }
     }
 
     /// An ORM knows the key by itself.
@@ -110,6 +154,24 @@ impl Options {
         }
     }
 }
+
+/// `history`, or `history("status", "amount")`.
+fn history(meta: &ParseNestedMeta<'_>) -> syn::Result<Vec<LitStr>> {
+    if !meta.input.peek(syn::token::Paren) {
+        return match meta.input.is_empty() || meta.input.peek(Token![,]) {
+            true => Ok(Vec::new()),
+            false => Err(meta.error(HISTORY_FORM)),
+        };
+    }
+    let list;
+    syn::parenthesized!(list in meta.input);
+    let fields = Punctuated::<LitStr, Token![,]>::parse_terminated(&list);
+    let fields = fields.map_err(|error| syn::Error::new(error.span(), HISTORY_FORM))?;
+    Ok(fields.into_iter().collect())
+}
+
+const HISTORY_FORM: &str = "`history` stands alone, or names the fields of which every change is kept: \
+                            `history(\"status\", \"amount\")`";
 
 /// `"id"`, or `["tenant", "id"]`.
 fn key(value: &Expr) -> syn::Result<Vec<LitStr>> {

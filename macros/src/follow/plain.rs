@@ -30,6 +30,7 @@ pub(super) fn expand(
         .iter()
         .filter(|field| field.kind != Kind::Skipped && field.name != rules.name)
         .collect();
+    options.check_history(seen.iter().map(|field| &field.name))?;
     let constants = seen
         .iter()
         .map(|each| field::constant(&adapter(), &input.ident, each.field, &each.name));

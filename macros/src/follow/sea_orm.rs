@@ -30,6 +30,8 @@ pub(super) fn expand(
 ) -> syn::Result<TokenStream> {
     let columns = columns(fields)?;
     let rules = rules_field(input, &columns, options)?;
+    let others = columns.iter().filter(|field| field.ident != rules.ident);
+    options.check_history(others.map(|field| rust_name(field)))?;
     let constants = constants(input, &columns, rules);
     let check = rules_type_check(rules);
     let entity = entity_impl(input, &columns, rules, options);
@@ -128,6 +130,7 @@ fn entity_impl(
     let idents = columns.iter().map(|field| &field.ident);
     let name = model_name(input, options);
     let events = allowed_events(options);
+    let history = kept_history(options);
     let code_rules = options.code_rules.as_ref().map(|function| {
         quote! {
             fn code_rules() -> ::celerysalt_sea_orm::__private::CoreRules {
@@ -142,6 +145,7 @@ fn entity_impl(
             const FIELDS: &'static [&'static str] = &[#(#names),*];
             const RULES: &'static str = #rules_name;
             #events
+            #history
             #code_rules
 
             fn followed() -> &'static ::celerysalt_sea_orm::Followed<Self> {
@@ -185,6 +189,14 @@ fn allowed_events(options: &Options) -> Option<TokenStream> {
     Some(quote! {
         const EVENTS: ::core::option::Option<&'static [&'static str]> =
             ::core::option::Option::Some(&[#(#names),*]);
+    })
+}
+
+fn kept_history(options: &Options) -> Option<TokenStream> {
+    let fields = options.history.as_ref()?;
+    Some(quote! {
+        const HISTORY: ::core::option::Option<&'static [&'static str]> =
+            ::core::option::Option::Some(&[#(#fields),*]);
     })
 }
 

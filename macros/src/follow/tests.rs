@@ -236,3 +236,54 @@ fn misuse_of_a_plain_struct_names_the_remedy() {
     let generic = text(quote! { struct Order<T> { id: T, on_change_rules: Rules } });
     assert!(generic.contains("has no parameters"), "{generic}");
 }
+
+#[test]
+fn a_history_is_of_rules_or_of_fields_too() {
+    let plain = |history| {
+        text(quote! {
+            #[follow(#history)]
+            struct Order { id: i32, status: String, #[follow(skip)] cache: i32, on_change_rules: Rules }
+        })
+    };
+    let sea_orm = |history| {
+        text(quote! {
+            #[sea_orm(table_name = "orders")]
+            #[follow(#history, name = "order")]
+            struct Model { id: i32, r#type: String, on_change_rules: Rules }
+        })
+    };
+    let diesel = |history| {
+        text(quote! {
+            #[diesel(table_name = orders)]
+            #[follow(#history)]
+            struct Order { id: i32, status: String, on_change_rules: Rules }
+        })
+    };
+    let rules = r#"with_history (:: celerysalt_plain :: __private :: History :: of_rules_and :: < & str > ([]))"#;
+    assert!(plain(quote!(history)).contains(rules));
+    assert!(plain(quote!(history("status", "id"))).contains(r#"(["status" , "id"])"#));
+    assert!(diesel(quote!(history("status"))).contains(r#"(["status"])"#));
+    assert!(sea_orm(quote!(history("type"))).contains(r#"Some (& ["type"])"#));
+    assert!(sea_orm(quote!(history)).contains("Some (& [])"));
+    assert!(!sea_orm(quote!(events = [])).contains("HISTORY"));
+    for unknown in [
+        plain(quote!(history("id", "statsu"))),
+        plain(quote!(history("cache"))),
+        diesel(quote!(history("on_change_rules"))),
+        sea_orm(quote!(history("status"))),
+    ] {
+        assert!(unknown.contains("no history can be kept of"), "{unknown}");
+    }
+    for form in [
+        plain(quote!(history = "status")),
+        plain(quote!(history(status))),
+    ] {
+        assert!(form.contains("`history` stands alone"), "{form}");
+    }
+    let changes = text(quote! {
+        #[diesel(table_name = orders)]
+        #[follow(changes = Order, history)]
+        struct Changes { status: Option<String> }
+    });
+    assert!(changes.contains("`history` is for models"), "{changes}");
+}

@@ -39,7 +39,7 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
     if let Some(unused) = announced.filter(|id| claim.as_ref().is_none_or(|c| c.id != *id)) {
         tables::delete_intents(db, &[unused]).await?;
     }
-    let Some(Claim { id, events }) = claim else {
+    let Some(Claim { id, events, .. }) = claim else {
         return Ok(nothing());
     };
     let mut kept = intent::<E>(id, Some(&key), "delete", moment.now);
@@ -81,6 +81,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
         let claim = Claim {
             id,
             events: plan.events,
+            transitions: Vec::new(),
         };
         let mut rules: CoreRules = (**E::rules(&old)).clone();
         let note = Note {

@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue, ConnectionTrait, DbErr};
 use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Save};
+use crate::note::{self, Save};
 use crate::plan::{self, Moment};
 use crate::{row, tables};
 
@@ -29,8 +29,7 @@ pub(crate) async fn before_insert<E: Follow, C: ConnectionTrait>(
     let key = Key::<E>::of_active(&model);
     let announced = intent::<E>(id, key.as_ref(), "insert", moment.now);
     tables::insert_intent(db, &announced).await?;
-    let left = Left::Inserted(moment.chain);
-    let noted = with_save(&rules, Save { id, left })?;
+    let noted = with_save(&rules, Save::inserted(id, moment))?;
     *E::active_rules_mut(&mut model) = ActiveValue::Set(noted.into());
     Ok(model)
 }

@@ -56,8 +56,8 @@ async fn inserted<E: Follow, C: ConnectionTrait>(
     let mut plan = Plan::default();
     let row = E::followed().row(&old);
     plan::settle::<E>(&mut rules, &row, &key.aggregate(), moment, &mut plan)?;
-    let left = Left::Events(plan.events.clone());
-    let noted = with_save(&rules, Save { id, left })?;
+    let save = Save::fired(id, plan.events.clone(), Vec::new());
+    let noted = with_save(&rules, save)?;
     let write = only_rules::<E>(old, noted);
     match row::guarded_update::<E, C>(db, write, seen, None).await? {
         Some(seen) => finish::<E, C>(db, key, id, &plan.events, rules, &seen, moment).await,

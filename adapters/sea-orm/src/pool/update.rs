@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Save};
+use crate::note::{self, Save};
 use crate::plan::{self, Moment, Plan};
 use crate::{row, tables};
 
@@ -93,9 +93,9 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         }
         let rules = plan.rules.unwrap_or_else(|| (**E::rules(old)).clone());
         let id = self.announce().await?;
-        let left = Left::Events(plan.events.clone());
+        let save = Save::fired(id, plan.events.clone(), Vec::new());
         let mut write = model.clone();
-        let noted = with_save(&rules, Save { id, left })?;
+        let noted = with_save(&rules, save)?;
         *E::active_rules_mut(&mut write) = ActiveValue::Set(noted.into());
         let stands = tables::intent_stands(self.db.get_database_backend(), id);
         let written = row::guarded_update::<E, C>(self.db, write, seen, Some(stands)).await?;

@@ -28,6 +28,7 @@ pub(super) fn expand(
     if options.changes.is_none() && options.inserts.is_none() {
         return model::expand(input, fields, options, &table);
     }
+    options.refuse_history(input)?;
     let changes = match &options.changes {
         Some(model) => changes::expand(input, fields, options, &table, model)?,
         None => TokenStream::new(),

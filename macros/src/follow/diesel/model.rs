@@ -25,6 +25,7 @@ pub(super) fn expand(
     let fields = fields(named)?;
     let rules = rules_field(input, &fields, options)?;
     let followed: Vec<_> = followed(&fields, rules).collect();
+    options.check_history(followed.iter().map(|field| &field.name))?;
     let constants = constants(input, &followed);
     let check = field::rules_type_check(&adapter(), rules.field);
     let model = model_impl(input, &fields, &followed, rules, options, table)?;
