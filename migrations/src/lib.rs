@@ -5,8 +5,9 @@
 //!
 //! | you migrate with | call |
 //! |---|---|
-//! | plain SQL, psql, Diesel's `batch_execute` | [`up_sql`], or the files of [`migrations`] one by one |
+//! | plain SQL, psql, mysql | [`up_sql`], or the files of [`migrations`] one by one; `celerysalt migrations print` |
 //! | sqlx | `celerysalt_migrations::sqlx::migrator(dialect).run(&pool)` (feature `sqlx`) |
+//! | Diesel | `db.run_pending_migrations(celerysalt_migrations::diesel::source(dialect))` (feature `diesel`) |
 //! | SeaORM | `celerysalt_migrations::sea_orm::up(manager.get_connection())` in your `MigrationTrait::up` (feature `sea-orm`) |
 //!
 //! ```
@@ -15,6 +16,8 @@
 //! assert!(up_sql(Dialect::Postgres).contains("celerysalt_outbox"));
 //! ```
 
+#[cfg(feature = "diesel")]
+pub mod diesel;
 #[cfg(feature = "sea-orm")]
 pub mod sea_orm;
 #[cfg(feature = "sqlx")]
@@ -30,6 +33,11 @@ pub enum Dialect {
     Postgres,
     /// SQLite 3.35 and newer.
     Sqlite,
+}
+
+impl Dialect {
+    /// Every dialect that there is SQL for.
+    pub const ALL: &[Self] = &[Self::Mysql, Self::Postgres, Self::Sqlite];
 }
 
 /// One step of the tables' history.
@@ -68,7 +76,16 @@ fn join<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     parts.collect::<Vec<_>>().join("\n")
 }
 
-macro_rules! migration {
+/// The history, told once: every dialect has the same steps.
+macro_rules! history {
+    ($dialect:literal) => {
+        &[
+            history!($dialect, 1, "0001_outbox", "outbox"),
+            history!($dialect, 2, "0002_rules", "rules"),
+            history!($dialect, 3, "0003_transitions", "transitions"),
+            history!($dialect, 4, "0004_inbox", "inbox"),
+        ]
+    };
     ($dialect:literal, $version:literal, $file:literal, $name:literal) => {
         Migration {
             version: $version,
@@ -79,32 +96,26 @@ macro_rules! migration {
     };
 }
 
-static MYSQL: &[Migration] = &[migration!("mysql", 1, "0001_outbox", "outbox")];
-static POSTGRES: &[Migration] = &[migration!("postgres", 1, "0001_outbox", "outbox")];
-static SQLITE: &[Migration] = &[migration!("sqlite", 1, "0001_outbox", "outbox")];
+static MYSQL: &[Migration] = history!("mysql");
+static POSTGRES: &[Migration] = history!("postgres");
+static SQLITE: &[Migration] = history!("sqlite");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn versions_count_up_alike_in_every_dialect() {
-        let of = |dialect| -> Vec<_> {
-            migrations(dialect)
-                .iter()
-                .map(|m| (m.version, m.name))
-                .collect()
-        };
-        assert_eq!(of(Dialect::Postgres), of(Dialect::Mysql));
-        assert_eq!(of(Dialect::Postgres), of(Dialect::Sqlite));
-        for (expected, (version, _)) in (1..).zip(of(Dialect::Postgres)) {
-            assert_eq!(version, expected);
+    fn versions_count_up() {
+        for &dialect in Dialect::ALL {
+            for (expected, migration) in (1..).zip(migrations(dialect)) {
+                assert_eq!(migration.version, expected);
+            }
         }
     }
 
     #[test]
     fn a_script_has_every_step_in_order() {
-        for dialect in [Dialect::Mysql, Dialect::Postgres, Dialect::Sqlite] {
+        for &dialect in Dialect::ALL {
             assert!(up_sql(dialect).starts_with(migrations(dialect)[0].up));
             assert!(down_sql(dialect).ends_with(migrations(dialect)[0].down));
         }

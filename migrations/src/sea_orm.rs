@@ -1,11 +1,28 @@
 //! The migrations for SeaORM: one line in a `MigrationTrait` of your own.
 //!
 //! ```
-//! # use sea_orm::{ConnectionTrait, DbErr};
-//! // async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-//! //     celerysalt_migrations::sea_orm::up(manager.get_connection()).await
+//! # use sea_orm::DbErr;
+//! # struct SchemaManager<'c>(&'c sea_orm::DatabaseConnection);
+//! # impl SchemaManager<'_> { fn get_connection(&self) -> &sea_orm::DatabaseConnection { self.0 } }
+//! # struct Migration;
+//! // #[async_trait::async_trait]
+//! // impl MigrationTrait for Migration {
+//! # impl Migration {
+//!     async fn up(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+//!         celerysalt_migrations::sea_orm::up(manager.get_connection()).await
+//!     }
+//!
+//!     async fn down(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+//!         celerysalt_migrations::sea_orm::down(manager.get_connection()).await
+//!     }
 //! // }
-//! # async fn check(db: sea_orm::DatabaseConnection) -> Result<(), DbErr> {
+//! # }
+//! ```
+//!
+//! Or without a migrator, at the start of the program:
+//!
+//! ```
+//! # async fn start(db: sea_orm::DatabaseConnection) -> Result<(), sea_orm::DbErr> {
 //! celerysalt_migrations::sea_orm::up(&db).await
 //! # }
 //! ```
@@ -30,7 +47,19 @@ pub async fn up<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
 /// # Errors
 /// As [`up`].
 pub async fn down<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
-    for migration in migrations(dialect(db)?).iter().rev() {
+    down_to(db, 0).await
+}
+
+/// Takes back what is newer than this version, with its data.
+///
+/// For the `down` of a migration that you add when you update this crate: its `up` calls [`up`], and this names the
+/// [`version`](crate::Migration::version) that you had.
+///
+/// # Errors
+/// As [`up`].
+pub async fn down_to<C: ConnectionTrait>(db: &C, version: i64) -> Result<(), DbErr> {
+    let steps = migrations(dialect(db)?).iter().rev();
+    for migration in steps.filter(|m| m.version > version) {
         db.execute_unprepared(migration.down).await?;
     }
     Ok(())

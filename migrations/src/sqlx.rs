@@ -13,6 +13,10 @@ pub const HISTORY_TABLE: &str = "celerysalt_migrations";
 /// `run` applies what is missing, `undo(&pool, 0)` takes everything back. A database that a newer version
 /// of this crate has migrated is accepted, so that old and new processes may run side by side.
 ///
+/// MySQL commits with every `CREATE TABLE`, so a run that is cut off there leaves its step marked as not done, and
+/// sqlx refuses to go on ([`MigrateError::Dirty`](sqlx::migrate::MigrateError::Dirty)). Delete that row of the history
+/// and run again: every statement may.
+///
 /// ```no_run
 /// # async fn example(pool: sqlx::SqlitePool) -> Result<(), sqlx::migrate::MigrateError> {
 /// use celerysalt_migrations::{Dialect, sqlx::migrator};

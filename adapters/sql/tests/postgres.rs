@@ -2,7 +2,8 @@
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+#[path = "../../../migrations/tests/databases/mod.rs"]
+mod databases;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,9 @@ use celerysalt::outbox::{
     Backoff, DeadLetterStore, Destination, OutboxError, OutboxEvent, OutboxStore, Relay,
     Settlement, SharedOutbox,
 };
-use celerysalt_migrations::{Dialect, down_sql, up_sql};
 use celerysalt_sql::{SqlOutbox, postgres::append_in};
 use chrono::{DateTime, TimeDelta, Utc};
-use common::postgres::{Postgres, run};
+use databases::postgres::{Postgres, run};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -244,42 +244,4 @@ async fn until(so: impl AsyncFn() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), wait)
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn migrates_up_and_down_twice() {
-    let database = Postgres::empty().await;
-    let pool = &database.pool;
-    for _ in 0..2 {
-        run(pool, up_sql(Dialect::Postgres)).await;
-    }
-    let by_script = schema(&database).await;
-    for _ in 0..2 {
-        run(pool, down_sql(Dialect::Postgres)).await;
-    }
-    assert_eq!(schema(&database).await, [""; 0]);
-    let migrator = celerysalt_migrations::sqlx::migrator(Dialect::Postgres);
-    migrator.run(pool).await.unwrap();
-    migrator.run(pool).await.unwrap();
-    assert_eq!(schema(&database).await, by_script);
-    migrator.undo(pool, 0).await.unwrap();
-    assert_eq!(schema(&database).await, [""; 0]);
-    database.close().await;
-}
-
-/// Every column, index and trigger of ours.
-async fn schema(database: &Postgres) -> Vec<String> {
-    sqlx::query_scalar(
-        "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
-         FROM information_schema.columns
-         WHERE table_schema = 'public' AND table_name <> 'celerysalt_migrations'
-         UNION ALL SELECT indexdef FROM pg_indexes
-         WHERE schemaname = 'public' AND tablename <> 'celerysalt_migrations'
-         UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
-         UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE 'celerysalt%'
-         ORDER BY 1",
-    )
-    .fetch_all(&database.pool)
-    .await
-    .unwrap()
 }

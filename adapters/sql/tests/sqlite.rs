@@ -2,7 +2,8 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+#[path = "../../../migrations/tests/databases/mod.rs"]
+mod databases;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use celerysalt::outbox::conformance::{Subject, event};
 use celerysalt::outbox::{DeadLetterStore, OutboxError, OutboxStore, Settlement, SharedOutbox};
 use celerysalt_sql::{SqlOutbox, sqlite::append_in};
 use chrono::{DateTime, TimeDelta, Utc};
-use common::sqlite::Sqlite;
+use databases::sqlite::Sqlite;
 
 const LEASE: Duration = Duration::from_secs(30);
 

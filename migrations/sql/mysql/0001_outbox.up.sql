@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS celerysalt_outbox (
     version          VARCHAR(255),
     payload          LONGTEXT     NOT NULL,
     meta             LONGTEXT     NOT NULL,
-    aggregate        VARCHAR(750),
+    aggregate        VARCHAR(700),
     created_at       DATETIME(6)  NOT NULL,
     available_at     DATETIME(6)  NOT NULL,
     attempts         INT          NOT NULL DEFAULT 0,

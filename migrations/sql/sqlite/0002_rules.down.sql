@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS celerysalt_rules_revision;
+DROP TABLE IF EXISTS celerysalt_rules;
