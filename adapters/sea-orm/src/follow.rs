@@ -148,7 +148,7 @@ where
 }
 
 /// SQLite takes the write lock at once, so that a reader does not find out too late that it may not write.
-async fn begin<C: ConnectionTrait + TransactionTrait>(
+pub(crate) async fn begin<C: ConnectionTrait + TransactionTrait>(
     db: &C,
 ) -> Result<(C::Transaction, Lock), DbErr> {
     row::supported(db)?;
@@ -164,7 +164,7 @@ async fn begin<C: ConnectionTrait + TransactionTrait>(
 }
 
 /// Ends the own transaction. SQLite tells no relay that there is something new, so that is done here.
-async fn end<T: TransactionSession, R>(
+pub(crate) async fn end<T: TransactionSession, R>(
     own: T,
     lock: Lock,
     result: Result<(R, Fired), DbErr>,

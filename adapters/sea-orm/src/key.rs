@@ -38,6 +38,15 @@ impl<E: Follow> Key<E> {
         Self::new(keys.map(|column| model.get(*column)).collect())
     }
 
+    /// The values, in the order of the key's columns.
+    pub(crate) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.values
+    }
+
     /// Names this row in an active model.
     pub(crate) fn write_to(&self, model: &mut E::ActiveModel) -> Result<(), DbErr> {
         for (column, value) in std::iter::zip(&E::followed().keys, &self.values) {

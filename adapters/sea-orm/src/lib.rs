@@ -1,6 +1,7 @@
 #![doc = include_str!("docs/guide.md")]
 
 mod attach;
+mod bulk;
 mod column;
 mod convert;
 mod entity;
@@ -19,6 +20,7 @@ mod tables;
 mod transaction;
 
 pub use attach::check_code_rules;
+pub use bulk::{FollowDeleteMany, FollowMany, FollowUpdateMany, FollowedMany};
 pub use celerysalt_macros::FollowActions;
 pub use column::Rules;
 pub use entity::{Follow, Followed};

@@ -54,10 +54,22 @@ pub(crate) fn update<E: Follow>(
     model: &mut E::ActiveModel,
     moment: &Moment,
 ) -> Result<Plan, DbErr> {
-    let stored: &CoreRules = E::rules(old);
     let callers = callers_rules::<E>(model);
     let followed = E::followed();
-    let mut rules = match &callers {
+    let new = followed.written(&followed.row(old), model);
+    changed::<E>(old, &new, callers.as_ref(), moment)
+}
+
+/// Plans an update of a locked row, by what it becomes.
+pub(crate) fn changed<E: Follow>(
+    old: &E::Model,
+    new: &Row,
+    callers: Option<&CoreRules>,
+    moment: &Moment,
+) -> Result<Plan, DbErr> {
+    let stored: &CoreRules = E::rules(old);
+    let followed = E::followed();
+    let mut rules = match callers {
         Some(callers) => attach::merged::<E>(stored, callers)?,
         None => stored.clone(),
     };
@@ -69,11 +81,10 @@ pub(crate) fn update<E: Follow>(
     let row = followed.row(old);
     let mut plan = Plan::default();
     settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
-    let new = followed.written(&row, model);
     let change = Change {
         operation: Operation::Update,
         old: Some(&row),
-        new: &new,
+        new,
         aggregate: &key,
     };
     fire::<E>(&change, &mut rules, moment, &moment.chain, &mut plan)?;

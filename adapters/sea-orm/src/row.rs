@@ -42,6 +42,25 @@ pub(crate) async fn locked<E: Follow, C: ConnectionTrait>(
     }
 }
 
+/// Like [`locked`], for all rows that are found.
+pub(crate) async fn all_locked<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    select: Select<E>,
+    kind: LockType,
+    lock: Lock,
+) -> Result<Vec<E::Model>, DbErr> {
+    match db.get_database_backend() {
+        DbBackend::Postgres => select.lock(kind).all(db).await,
+        DbBackend::Sqlite => {
+            if lock == Lock::Take {
+                tables::lock_for_write(db).await?;
+            }
+            select.all(db).await
+        }
+        other => Err(unsupported(other)),
+    }
+}
+
 /// The row as it stands now with its fingerprint, not held.
 pub(crate) async fn seen<E: Follow, C: ConnectionTrait>(
     db: &C,

@@ -21,15 +21,26 @@ pub(crate) struct Intent {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// Adds events to the outbox, all in one statement; those that are there already stay as they are.
+/// Events of one insert: each takes 8 parameters, of which SQLite allows 32,766.
+const EVENTS: usize = 4_000;
+
+/// Adds events to the outbox, all in one statement as far as they fit; those that are there already stay as they are.
 pub(crate) async fn insert_events<C: ConnectionTrait>(
     db: &C,
     events: &[Envelope],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    if events.is_empty() {
-        return Ok(());
+    for events in events.chunks(EVENTS) {
+        insert_some(db, events, now).await?;
     }
+    Ok(())
+}
+
+async fn insert_some<C: ConnectionTrait>(
+    db: &C,
+    events: &[Envelope],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let mut insert = Query::insert();
     insert.into_table(OUTBOX).columns([

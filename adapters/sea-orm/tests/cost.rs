@@ -3,13 +3,12 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
-
 use celerysalt_sea_orm::FollowSave;
-use sea_orm::{ActiveModelTrait, DatabaseConnection, TransactionTrait};
+use sea_orm::{ActiveModelTrait, TransactionTrait};
 use support::models::paid;
 use support::paths::{only_status, stored_order};
-use support::{PATHS, Path, TestDb, is_postgres};
+use support::statements::{take, watched};
+use support::{PATHS, Path, is_postgres};
 
 on_both! {
     async fn a_row_without_rules_costs_the_read_of_its_old_state(test: &TestDb) {
@@ -64,29 +63,4 @@ on_both! {
             assert_eq!(take(&sent), expected, "{path:?}");
         }
     }
-}
-
-type Sent = Arc<Mutex<Vec<String>>>;
-
-/// A pool that tells which statements it runs, as `VERB table`.
-async fn watched(test: &TestDb) -> (DatabaseConnection, Sent) {
-    let sent = Sent::default();
-    let mut db = test.another().await;
-    let log = Arc::clone(&sent);
-    db.set_metric_callback(move |info| {
-        log.lock().unwrap().push(short(&info.statement.sql));
-    });
-    (db, sent)
-}
-
-fn take(sent: &Sent) -> Vec<String> {
-    std::mem::take(&mut sent.lock().unwrap())
-}
-
-fn short(sql: &str) -> String {
-    let verb = sql.split_whitespace().next().unwrap();
-    let table = ["celerysalt_pending", "celerysalt_outbox", "orders"]
-        .into_iter()
-        .find(|table| sql.contains(&format!("\"{table}\"")));
-    format!("{verb} {}", table.unwrap_or("?"))
 }

@@ -12,6 +12,7 @@ pub mod failing;
 pub mod interleaved;
 pub mod models;
 pub mod paths;
+pub mod statements;
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,

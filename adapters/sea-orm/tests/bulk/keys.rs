@@ -1,0 +1,157 @@
+//! Keys of several columns, and of other types than integers.
+
+use celerysalt::event;
+use celerysalt::rules::Rule;
+use celerysalt_sea_orm::{FollowMany, Rules};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::json;
+
+use crate::on_both;
+use crate::support::{self, outbox};
+
+/// A seat in a hall, named by both.
+mod seat {
+    use celerysalt_sea_orm::{FollowActions, Rules};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, FollowActions)]
+    #[sea_orm(table_name = "seats")]
+    #[follow(name = "seat")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) hall: String,
+        #[sea_orm(primary_key, auto_increment = false, column_name = "no")]
+        pub(super) number: i64,
+        pub(super) taken: bool,
+        pub(super) on_change_rules: Rules,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+}
+
+use seat::Entity as Seat;
+
+/// A seat was taken.
+#[event("seat.taken")]
+struct SeatTaken {
+    /// Where.
+    hall: String,
+}
+
+/// A seat is no more.
+#[event("seat.gone")]
+struct SeatGone {
+    /// Where.
+    hall: String,
+}
+
+on_both! {
+    async fn rows_of_a_composite_key_are_each_visited_once(test: &TestDb) {
+        let seats = stored_seats(test).await;
+        for size in [1, 2, 3, 100] {
+            let before = outbox(&test.db).await.len();
+            for taken in [true, false] {
+                let update = Seat::follow_update_many()
+                    .col_expr(seat::Column::Taken, Expr::value(taken))
+                    .filter(seat::Column::Number.gt(0))
+                    .chunk_size(size);
+                let done = update.exec(&test.db).await.unwrap();
+                assert_eq!((done.rows_affected, done.events), (seats.len() as u64, if taken { seats.len() as u64 } else { 0 }));
+            }
+            let fired = outbox(&test.db).await.split_off(before);
+            let fired: Vec<_> = fired.iter().map(|event| event.aggregate.clone().unwrap()).collect();
+            let expected: Vec<_> = seats.iter().map(|seat| format!("seat:{},{}", seat.hall, seat.number)).collect();
+            assert_eq!(fired, expected, "{size}");
+        }
+    }
+
+    async fn each_row_of_a_composite_key_keeps_its_own_rules(test: &TestDb) {
+        let seats = stored_seats(test).await;
+        let mut with_once = seats.clone();
+        for seat in &mut with_once {
+            seat.on_change_rules.push(taken().id(format!("once {} {}", seat.hall, seat.number)));
+            let rules = seat::ActiveModel {
+                hall: Set(seat.hall.clone()),
+                number: Set(seat.number),
+                on_change_rules: Set(seat.on_change_rules.clone()),
+                ..Default::default()
+            };
+            Seat::update(rules).exec(&test.db).await.unwrap();
+        }
+        let done = Seat::follow_update_many().col_expr(seat::Column::Taken, Expr::value(true)).chunk_size(4).exec(&test.db).await.unwrap();
+        assert_eq!(done.events, 2 * seats.len() as u64);
+        let left = stored(test).await;
+        assert_eq!(left.len(), seats.len());
+        for (before, after) in std::iter::zip(&seats, &left) {
+            assert_eq!(before.on_change_rules, after.on_change_rules);
+        }
+    }
+
+    async fn rows_of_a_composite_key_are_deleted(test: &TestDb) {
+        let seats = stored_seats(test).await;
+        let done = Seat::follow_delete_many().filter(seat::Column::Hall.ne("b")).chunk_size(2).exec(&test.db).await.unwrap();
+        let (gone, left): (Vec<_>, Vec<_>) = seats.into_iter().partition(|seat| seat.hall != "b");
+        assert_eq!((done.rows_affected, done.events), (gone.len() as u64, gone.len() as u64));
+        assert_eq!(stored(test).await, left);
+    }
+}
+
+fn taken() -> Rule {
+    Rule::when(seat::Model::TAKEN)
+        .eql(true)
+        .emit::<SeatTaken>(json!({"hall": "{{ hall }}"}))
+}
+
+/// Seats whose order by both columns is not that of either.
+async fn stored_seats(test: &support::TestDb) -> Vec<seat::Model> {
+    let (json, text) = match support::is_postgres(&test.db) {
+        true => ("jsonb", "text COLLATE \"C\""),
+        false => ("text", "text"),
+    };
+    let sql = format!(
+        "CREATE TABLE seats (hall {text} NOT NULL, no bigint NOT NULL, taken boolean NOT NULL,
+         on_change_rules {json} NOT NULL DEFAULT '[]', PRIMARY KEY (hall, no))"
+    );
+    test.db.execute_unprepared(&sql).await.unwrap();
+    let keys = [
+        ("b", 1),
+        ("a", 9),
+        ("a", 2),
+        ("c,1", 2),
+        ("b", 10),
+        ("c", 12),
+        ("a,2", 7),
+        ("b", 2),
+    ];
+    for (hall, number) in keys {
+        let gone = Rule::when(seat::Model::HALL)
+            .not_null()
+            .emit::<SeatGone>(json!({"hall": "{{ hall }}"}))
+            .on([celerysalt::model::Operation::Delete]);
+        let rules = vec![
+            taken().persistent().id(format!("taken {hall} {number}")),
+            gone.id(format!("gone {hall} {number}")),
+        ];
+        let seat = seat::ActiveModel {
+            hall: Set(hall.to_owned()),
+            number: Set(number),
+            taken: Set(false),
+            on_change_rules: Set(Rules::from(rules)),
+        };
+        Seat::insert(seat)
+            .exec_without_returning(&test.db)
+            .await
+            .unwrap();
+    }
+    stored(test).await
+}
+
+async fn stored(test: &support::TestDb) -> Vec<seat::Model> {
+    let seats = Seat::find()
+        .order_by_asc(seat::Column::Hall)
+        .order_by_asc(seat::Column::Number);
+    seats.all(&test.db).await.unwrap()
+}
