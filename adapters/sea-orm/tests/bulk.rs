@@ -180,7 +180,7 @@ on_both! {
         assert_eq!((all(&test.db).await, outbox(&test.db).await.len()), (orders, 0));
 
         let (db, sent) = watched(test).await;
-        let nothing = Order::follow_update_many().set(order::ActiveModel::default()).exec(&db).await.unwrap();
+        let nothing = Order::follow_update_many().set(order::ActiveModel { ..Default::default() }).exec(&db).await.unwrap();
         assert_eq!((nothing.rows_affected, take(&sent).len()), (0, 0));
     }
 
