@@ -1,10 +1,12 @@
 //! What differs between databases.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-use diesel::sql_types::{Nullable, Text};
+use diesel::result::{Error as DieselError, QueryResult};
+
+use crate::error::Error;
+use crate::writing::Writing;
 
 /// What a row is locked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +17,29 @@ pub enum Lock {
     ToEnd,
 }
 
-/// A database on which saves are followed: SQLite and PostgreSQL, by the features of the same names.
+/// A database on which saves are followed: SQLite, PostgreSQL and MySQL (MariaDB), by the features of the same names.
 pub trait FollowBackend: Backend + Send + 'static {
+    /// How a row comes back that was written.
+    #[doc(hidden)]
+    type Writing: Writing<Self>;
+
     /// How text becomes what the library's own tables hold.
     #[doc(hidden)]
     const CASTS: Casts;
+
+    /// Ends an `INSERT` that leaves a row alone whose `id` is there already, and swallows no other error.
+    #[doc(hidden)]
+    const KEEP_FIRST: &'static str = " ON CONFLICT (id) DO NOTHING";
+
+    /// What a save sends first when it is a savepoint in the caller's transaction.
+    #[doc(hidden)]
+    const IN_SAVEPOINT: Option<&'static str> = None;
+
+    /// What it means when [`IN_SAVEPOINT`](Self::IN_SAVEPOINT) fails.
+    #[doc(hidden)]
+    fn savepoint_failed(error: DieselError) -> Error {
+        error.into()
+    }
 
     /// Ends a `SELECT` of a row that this transaction is going to change.
     #[doc(hidden)]
@@ -32,6 +52,13 @@ pub trait FollowBackend: Backend + Send + 'static {
     /// Binds text or null.
     #[doc(hidden)]
     fn push_nullable<'b>(out: AstPass<'_, 'b, Self>, text: &'b Option<String>) -> QueryResult<()>;
+
+    /// An instant as text that the library's own tables take: UTC, always with six digits, so that SQLite can sort by
+    /// it.
+    #[doc(hidden)]
+    fn instant(at: DateTime<Utc>) -> String {
+        at.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
 }
 
 /// What stands behind a bound text.
@@ -42,29 +69,43 @@ pub struct Casts {
     pub(crate) instant: &'static str,
 }
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "mysql_backend"))]
+const NO_CASTS: Casts = Casts {
+    id: "",
+    json: "",
+    instant: "",
+};
+
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres_backend",
+    feature = "mysql_backend"
+))]
 macro_rules! binds_text {
     () => {
         fn push_text<'b>(mut out: AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()> {
-            out.push_bind_param::<Text, _>(text)
+            out.push_bind_param::<diesel::sql_types::Text, _>(text)
         }
 
         fn push_nullable<'b>(
             mut out: AstPass<'_, 'b, Self>,
             text: &'b Option<String>,
         ) -> QueryResult<()> {
-            out.push_bind_param::<Nullable<Text>, _>(text)
+            type Text = diesel::sql_types::Nullable<diesel::sql_types::Text>;
+            out.push_bind_param::<Text, _>(text)
         }
     };
 }
 
 #[cfg(feature = "sqlite")]
 impl FollowBackend for diesel::sqlite::Sqlite {
-    const CASTS: Casts = Casts {
-        id: "",
-        json: "",
-        instant: "",
-    };
+    type Writing = crate::writing::Returning;
+
+    const CASTS: Casts = NO_CASTS;
+
+    /// Changes nothing, and takes the write lock of a transaction that began without.
+    const IN_SAVEPOINT: Option<&'static str> =
+        Some("UPDATE celerysalt_outbox SET attempts = attempts WHERE 0");
 
     /// The transaction has the write lock already.
     fn push_lock(_: AstPass<'_, '_, Self>, _: Lock) {}
@@ -72,8 +113,10 @@ impl FollowBackend for diesel::sqlite::Sqlite {
     binds_text!();
 }
 
-#[cfg(feature = "postgres")]
+#[cfg(feature = "postgres_backend")]
 impl FollowBackend for diesel::pg::Pg {
+    type Writing = crate::writing::Returning;
+
     const CASTS: Casts = Casts {
         id: "::uuid",
         json: "::jsonb",
@@ -88,4 +131,33 @@ impl FollowBackend for diesel::pg::Pg {
     }
 
     binds_text!();
+}
+
+#[cfg(feature = "mysql_backend")]
+impl FollowBackend for diesel::mysql::Mysql {
+    type Writing = crate::writing::ReadBack;
+
+    const CASTS: Casts = NO_CASTS;
+
+    const KEEP_FIRST: &'static str = " ON DUPLICATE KEY UPDATE id = id";
+
+    /// Fails where the server has ended the transaction (a deadlock ends all of it, not the savepoint alone): what the
+    /// save wrote then would be committed statement by statement.
+    const IN_SAVEPOINT: Option<&'static str> =
+        Some("SAVEPOINT celerysalt; RELEASE SAVEPOINT celerysalt");
+
+    fn savepoint_failed(error: DieselError) -> Error {
+        Error::TransactionEnded(error)
+    }
+
+    /// A locking read sees what is committed now, also where the transaction's other reads see what was.
+    fn push_lock(mut out: AstPass<'_, '_, Self>, _: Lock) {
+        out.push_sql(" FOR UPDATE");
+    }
+
+    binds_text!();
+
+    fn instant(at: DateTime<Utc>) -> String {
+        at.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
+    }
 }

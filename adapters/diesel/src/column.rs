@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// `on_change_rules: Rules` in the model.
 ///
 /// In the database it is a JSON column, `NOT NULL` with default `'[]'`: `Jsonb` (or `Json`) on PostgreSQL, `Text` (or
-/// `Json`) on SQLite. It acts as the core's [`celerysalt::rules::Rules`] and remembers what was loaded, so that a save
+/// `Json`) on SQLite, `Json` on MySQL and MariaDB (whose `JSON` is text that is checked), default `('[]')` there. It acts as the core's [`celerysalt::rules::Rules`] and remembers what was loaded, so that a save
 /// merges what the caller added and removed instead of overwriting what others did meanwhile. Text that is not valid
 /// JSON does not fail the load: it is kept, and reported when the row is saved.
 #[derive(Clone, Default, AsExpression, FromSqlRow)]
@@ -128,7 +128,7 @@ mod sqlite {
     as_text!(Text, Json);
 }
 
-#[cfg(feature = "postgres")]
+#[cfg(feature = "postgres_backend")]
 mod postgres {
     use std::io::Write;
 
@@ -181,4 +181,36 @@ mod postgres {
     fn loaded(text: &[u8]) -> deserialize::Result<Rules> {
         Ok(CoreRules::loaded(std::str::from_utf8(text)?).into())
     }
+}
+
+#[cfg(feature = "mysql_backend")]
+mod mysql {
+    use std::io::Write;
+
+    use diesel::deserialize::{self, FromSql};
+    use diesel::mysql::{Mysql, MysqlValue};
+    use diesel::serialize::{self, IsNull, Output, ToSql};
+    use diesel::sql_types::{Json, Text};
+
+    use super::{CoreRules, Rules};
+
+    macro_rules! as_text {
+        ($($sql:ty),+) => {$(
+            impl FromSql<$sql, Mysql> for Rules {
+                fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
+                    let text = std::str::from_utf8(value.as_bytes())?;
+                    Ok(CoreRules::loaded(text).into())
+                }
+            }
+
+            impl ToSql<$sql, Mysql> for Rules {
+                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
+                    out.write_all(self.0.to_json().as_bytes())?;
+                    Ok(IsNull::No)
+                }
+            }
+        )+};
+    }
+
+    as_text!(Text, Json);
 }

@@ -16,13 +16,30 @@ pub enum Error {
     /// The save was refused: rules that it would attach are wrong, or the chain of events is too deep.
     #[error(transparent)]
     Follow(#[from] FollowError),
+    /// A new row was not found again under the key that it should have (MySQL).
+    #[error(
+        "{model}: the new row is not there under its key, so a trigger or a DEFAULT made another one; put the key into \
+         the struct that is inserted, or let AUTO_INCREMENT make it (and leave it out of a struct marked \
+         `#[follow(inserts = …)]`)"
+    )]
+    KeyOfNewRow {
+        /// The model.
+        model: &'static str,
+    },
+    /// The save is inside of a transaction of the caller's that the server has ended meanwhile (MySQL): a deadlock ends
+    /// the whole transaction, also where only a savepoint was rolled back for it.
+    #[error(
+        "the transaction that the save is in was ended by the database, as a deadlock does; roll it back and begin it \
+         anew ({0})"
+    )]
+    TransactionEnded(#[source] DieselError),
 }
 
 impl From<Error> for DieselError {
     fn from(error: Error) -> Self {
         match error {
             Error::Database(error) => error,
-            Error::Follow(error) => DieselError::QueryBuilderError(Box::new(error)),
+            error => DieselError::QueryBuilderError(Box::new(error)),
         }
     }
 }

@@ -46,12 +46,15 @@ mod backend;
 mod column;
 mod connection;
 mod error;
+mod flow;
 mod model;
 mod on;
 mod outbox;
 mod plan;
 mod save;
+mod session;
 mod statement;
+mod writing;
 
 pub use backend::FollowBackend;
 pub use celerysalt::field::AsField;
@@ -59,7 +62,7 @@ pub use celerysalt_macros::FollowActions;
 pub use column::Rules;
 pub use connection::FollowConnection;
 pub use error::Error;
-pub use model::{Changes, Follow};
+pub use model::{AutoIncrement, Changes, Follow, NewRow};
 pub use on::{FollowOn, InsertOn, UpdateOn};
 pub use save::{FollowInsert, FollowSave, FollowUpdate};
 

@@ -65,3 +65,31 @@ pub trait Changes: Sized {
     /// place for is given back.
     fn place_rules(&mut self, planned: Option<CoreRules>, stored: &CoreRules) -> Option<Rules>;
 }
+
+/// A new row, as far as its key is known before the database has made it: what is read back on MySQL. `K` is the
+/// model's key.
+///
+/// Implemented by `#[derive(Insertable, FollowActions)]`, for a model and for a struct marked
+/// `#[follow(inserts = Model)]`.
+pub trait NewRow<K> {
+    /// The key that the struct carries; none when the database makes it.
+    fn new_key(&self) -> Option<K>;
+}
+
+/// A key that MySQL's AUTO_INCREMENT can make: an integer, or a type of yours that wraps one column of integers.
+#[diagnostic::on_unimplemented(
+    message = "MySQL cannot tell a key of type `{Self}` that it made for a new row",
+    note = "put the key into the struct that is inserted; where its column is not `id`, or there are several, name it \
+            with `#[diesel(primary_key(…))]` there too",
+    note = "only one integer may be left to AUTO_INCREMENT; a type that wraps one implements \
+            `celerysalt_diesel::AutoIncrement`"
+)]
+pub trait AutoIncrement {}
+
+macro_rules! integers {
+    ($($integer:ty)+) => {$(
+        impl AutoIncrement for $integer {}
+    )+};
+}
+
+integers!(i8 i16 i32 i64 u8 u16 u32 u64);

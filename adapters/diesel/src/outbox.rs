@@ -1,15 +1,14 @@
 //! Writes to the library's own tables, over the connection of the save.
 
 use celerysalt::event::Envelope;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::{Error, QueryResult};
-use diesel::{Connection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::backend::FollowBackend;
 
-/// SQLite takes 32,766 parameters a statement, PostgreSQL 65,535; an event has eight.
+/// SQLite takes 32,766 parameters a statement, PostgreSQL and MySQL 65,535; an event has eight.
 const CHUNK: usize = 4_000;
 /// Few events are common, and their statements worth to be kept prepared.
 const PREPARED_UP_TO: usize = 4;
@@ -25,15 +24,17 @@ struct Entry {
     payload: String,
     meta: String,
     aggregate: Option<String>,
-    /// UTC, always with six digits, so that SQLite can sort by it.
     at: String,
 }
 
 impl InsertEvents {
     /// The statements that keep these events; none when there are none.
-    pub(crate) fn of(events: &[Envelope], now: DateTime<Utc>) -> QueryResult<Vec<Self>> {
+    pub(crate) fn of<DB: FollowBackend>(
+        events: &[Envelope],
+        now: DateTime<Utc>,
+    ) -> QueryResult<Vec<Self>> {
         let statement = |chunk: &[Envelope]| {
-            let entries = chunk.iter().map(|event| Entry::new(event, now));
+            let entries = chunk.iter().map(|event| Entry::new::<DB>(event, now));
             entries.collect::<QueryResult<_>>().map(Self)
         };
         events.chunks(CHUNK).map(statement).collect()
@@ -41,7 +42,7 @@ impl InsertEvents {
 }
 
 impl Entry {
-    fn new(event: &Envelope, now: DateTime<Utc>) -> QueryResult<Self> {
+    fn new<DB: FollowBackend>(event: &Envelope, now: DateTime<Utc>) -> QueryResult<Self> {
         let at = event.meta.created_at.unwrap_or(now);
         let meta = serde_json::to_string(&event.meta)
             .map_err(|error| Error::SerializationError(Box::new(error)))?;
@@ -52,7 +53,7 @@ impl Entry {
             payload: event.payload.to_string(),
             meta,
             aggregate: event.meta.aggregate.clone(),
-            at: at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            at: DB::instant(at),
         })
     }
 
@@ -97,7 +98,7 @@ impl<DB: FollowBackend> QueryFragment<DB> for InsertEvents {
             }
             entry.walk(out.reborrow())?;
         }
-        out.push_sql(" ON CONFLICT (id) DO NOTHING");
+        out.push_sql(DB::KEEP_FIRST);
         Ok(())
     }
 }
@@ -126,15 +127,14 @@ impl<DB: FollowBackend> QueryFragment<DB> for DeleteIntents {
     }
 }
 
-macro_rules! runs {
+// Without a static id Diesel's cache of prepared statements goes by the SQL text.
+macro_rules! goes_by_text {
     ($($statement:ty),+) => {$(
         impl QueryId for $statement {
             type QueryId = ();
             const HAS_STATIC_QUERY_ID: bool = false;
         }
-
-        impl<C: Connection> RunQueryDsl<C> for $statement {}
     )+};
 }
 
-runs!(InsertEvents, DeleteIntents);
+goes_by_text!(InsertEvents, DeleteIntents);

@@ -1,21 +1,16 @@
 //! `*_and_follow`: saves in a transaction of their own.
 
-use celerysalt::follow::{Moment, Plan};
-use diesel::RunQueryDsl;
-use diesel::result::{Error as DieselError, QueryResult};
-
-use crate::backend::Lock;
-use crate::connection::{FollowConnection, in_transaction};
+use crate::connection::{Blocking, FollowConnection};
 use crate::error::Error;
+use crate::flow;
 use crate::model::{Changes, Follow};
 use crate::on::{FollowOn, InsertOn, UpdateOn};
-use crate::outbox::{DeleteIntents, InsertEvents};
-use crate::plan::{self, Update};
+use crate::session::now;
 
 /// Saves of a model: what fires is committed with the row, or neither is.
 ///
 /// Outside of a transaction each save has its own; inside of one it has a savepoint. The row as it was is read under a
-/// lock (`FOR UPDATE` on PostgreSQL, the write lock on SQLite), so that concurrent savers of one row take turns.
+/// lock (`FOR UPDATE` on PostgreSQL and MySQL, the write lock on SQLite), so that concurrent savers of one row take turns.
 ///
 /// On SQLite begin your own transactions by
 /// [`immediate_transaction`](diesel::SqliteConnection::immediate_transaction): one that has read before it wants to
@@ -30,7 +25,7 @@ pub trait FollowSave: Follow {
         C: FollowConnection,
         Self: FollowOn<C::Backend> + InsertOn<Self, C::Backend>,
     {
-        in_transaction(conn, |conn| insert::<Self, Self, C>(self, conn))
+        now(flow::insert(self, Blocking(conn)))
     }
 
     /// Writes the row's columns (those of its `AsChangeset`) and fires the rules that look at what changed; returns
@@ -40,19 +35,15 @@ pub trait FollowSave: Follow {
     /// database holds now.
     ///
     /// # Errors
-    /// [`NotFound`](DieselError::NotFound) when the row is not there, and as
+    /// [`NotFound`](diesel::result::Error::NotFound) when the row is not there, and as
     /// [`insert_and_follow`](Self::insert_and_follow).
     fn update_and_follow<C>(self, conn: &mut C) -> Result<Self, Error>
     where
         C: FollowConnection,
         Self: FollowOn<C::Backend> + UpdateOn<C::Backend> + Changes<Model = Self>,
     {
-        in_transaction(conn, |conn| {
-            let key = self.key();
-            let old =
-                Self::read(key.clone(), Lock::ToChange, conn)?.ok_or(DieselError::NotFound)?;
-            update(self, old, key, conn)
-        })
+        let key = self.key();
+        now(flow::update(self, key, Blocking(conn)))
     }
 
     /// Updates the row when it is there, else inserts it.
@@ -67,13 +58,7 @@ pub trait FollowSave: Follow {
             + UpdateOn<C::Backend>
             + Changes<Model = Self>,
     {
-        in_transaction(conn, |conn| {
-            let key = self.key();
-            match Self::read(key.clone(), Lock::ToChange, conn)? {
-                Some(old) => update(self, old, key, conn),
-                None => insert::<Self, Self, C>(self, conn),
-            }
-        })
+        now(flow::save(self, Blocking(conn)))
     }
 
     /// Deletes the row and fires the rules that look at its end; returns how many rows there were: 1 or 0.
@@ -85,7 +70,7 @@ pub trait FollowSave: Follow {
         C: FollowConnection,
         Self: FollowOn<C::Backend>,
     {
-        in_transaction(conn, |conn| delete::<Self, C>(self.key(), conn))
+        now(flow::delete::<Self, _>(self.key(), Blocking(conn)))
     }
 }
 
@@ -110,11 +95,7 @@ pub trait FollowUpdate: Changes {
         Self: UpdateOn<C::Backend>,
         Self::Model: FollowOn<C::Backend>,
     {
-        in_transaction(conn, |conn| {
-            let old = Self::Model::read(key.clone(), Lock::ToChange, conn)?
-                .ok_or(DieselError::NotFound)?;
-            update(self, old, key, conn)
-        })
+        now(flow::update(self, key, Blocking(conn)))
     }
 }
 
@@ -136,67 +117,6 @@ pub trait FollowInsert: Sized {
         Self: InsertOn<Self::Model, C::Backend>,
         Self::Model: FollowOn<C::Backend>,
     {
-        in_transaction(conn, |conn| insert::<Self, Self::Model, C>(self, conn))
+        now(flow::insert(self, Blocking(conn)))
     }
-}
-
-fn update<Ch, M, C>(mut changes: Ch, old: M, key: M::Key, conn: &mut C) -> Result<M, Error>
-where
-    C: FollowConnection,
-    Ch: UpdateOn<C::Backend> + Changes<Model = M>,
-    M: FollowOn<C::Backend>,
-{
-    let (update, rest) = Update::plan(old, &mut changes)?;
-    let mut new = changes.update(key.clone(), rest, conn)?;
-    let (mut plan, moment) = update.settle(&new)?;
-    if let Some(rules) = plan.rules.take() {
-        new = M::write_rules(key, rules.into(), conn)?;
-    }
-    keep(&plan, &moment, conn)?;
-    Ok(new)
-}
-
-fn insert<N, M, C>(new: N, conn: &mut C) -> Result<M, Error>
-where
-    C: FollowConnection,
-    N: InsertOn<M, C::Backend>,
-    M: FollowOn<C::Backend>,
-{
-    let mut new = new.insert(conn)?;
-    let moment = Moment::current();
-    let mut plan = plan::insert(&new, &moment)?;
-    if let Some(rules) = plan.rules.take() {
-        new = M::write_rules(new.key(), rules.into(), conn)?;
-    }
-    keep(&plan, &moment, conn)?;
-    Ok(new)
-}
-
-fn delete<M, C>(key: M::Key, conn: &mut C) -> Result<usize, Error>
-where
-    C: FollowConnection,
-    M: FollowOn<C::Backend>,
-{
-    let Some(old) = M::read(key.clone(), Lock::ToEnd, conn)? else {
-        return Ok(0);
-    };
-    let moment = Moment::current();
-    let plan = plan::delete(&old, &moment)?;
-    let deleted = M::remove(key, conn)?;
-    if deleted > 0 {
-        keep(&plan, &moment, conn)?;
-    }
-    Ok(deleted)
-}
-
-/// Keeps a plan's events in the outbox, and ends what it settles; the relay takes the events from there once the
-/// transaction is committed.
-fn keep<C: FollowConnection>(plan: &Plan, moment: &Moment, conn: &mut C) -> QueryResult<()> {
-    for insert in InsertEvents::of(&plan.events, moment.now)? {
-        insert.execute(conn)?;
-    }
-    if !plan.intents.is_empty() {
-        DeleteIntents::of(&plan.intents).execute(conn)?;
-    }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use diesel::associations::HasTable;
 use diesel::backend::Backend;
 use diesel::dsl::AsSelect;
 use diesel::expression::SelectableHelper;
@@ -11,7 +12,7 @@ use diesel::query_builder::{
 use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
-use diesel::{Column, Connection, Expression, QuerySource, RunQueryDsl, Selectable};
+use diesel::{Column, Expression, QuerySource, Selectable, Table};
 
 use crate::backend::{FollowBackend, Lock};
 use crate::column::Rules;
@@ -23,6 +24,9 @@ pub(crate) type Where<M> = <<M as Follow>::Target as IntoUpdateTarget>::WhereCla
 pub(crate) type From<M> = <<M as Follow>::Table as QuerySource>::FromClause;
 /// The SQL type of the rules column.
 pub(crate) type RulesSql<M> = <<M as Follow>::RulesColumn as Expression>::SqlType;
+
+/// The primary key's column.
+pub(crate) type KeyColumn<M> = <<M as Follow>::Table as Table>::PrimaryKey;
 
 /// One row of a model, in a place of SQL.
 struct One<M: Follow> {
@@ -72,6 +76,49 @@ where
         self.row.table.walk_ast(out.reborrow())?;
         self.row.filter.walk_ast(out.reborrow())?;
         DB::push_lock(out, self.lock);
+        Ok(())
+    }
+}
+
+/// `SELECT … WHERE key = LAST_INSERT_ID() FOR …`: the row that this connection inserted last.
+pub(crate) struct SelectLast<M: Follow + Selectable<DB>, DB: Backend> {
+    columns: AsSelect<M, DB>,
+    table: From<M>,
+    key: KeyColumn<M>,
+}
+
+impl<M, DB> SelectLast<M, DB>
+where
+    M: Follow<Table: HasTable<Table = M::Table>> + Selectable<DB>,
+    DB: Backend,
+{
+    pub(crate) fn new() -> Self {
+        let table = M::Table::table();
+        Self {
+            columns: M::as_select(),
+            key: table.primary_key(),
+            table: table.from_clause(),
+        }
+    }
+}
+
+impl<M, DB> QueryFragment<DB> for SelectLast<M, DB>
+where
+    M: Follow + Selectable<DB>,
+    DB: FollowBackend,
+    AsSelect<M, DB>: QueryFragment<DB>,
+    From<M>: QueryFragment<DB>,
+    KeyColumn<M>: QueryFragment<DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.columns.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(" WHERE ");
+        self.key.walk_ast(out.reborrow())?;
+        out.push_sql(" = LAST_INSERT_ID()");
+        DB::push_lock(out, Lock::ToChange);
         Ok(())
     }
 }
@@ -220,24 +267,27 @@ impl<M: Follow + Selectable<DB>, DB: Backend> Query for SelectRow<M, DB> {
     type SqlType = AsSelect<M, DB>;
 }
 
+impl<M: Follow + Selectable<DB>, DB: Backend> Query for SelectLast<M, DB> {
+    type SqlType = AsSelect<M, DB>;
+}
+
 impl<M: Selectable<DB>, Q, DB: Backend> Query for Returning<M, Q, DB> {
     type SqlType = AsSelect<M, DB>;
 }
 
 // Without a static id Diesel's cache of prepared statements goes by the SQL text.
-macro_rules! runs {
+macro_rules! goes_by_text {
     ($([$($generics:tt)*] $statement:ty;)+) => {$(
         impl<$($generics)*> QueryId for $statement {
             type QueryId = ();
             const HAS_STATIC_QUERY_ID: bool = false;
         }
-
-        impl<Conn: Connection, $($generics)*> RunQueryDsl<Conn> for $statement {}
     )+};
 }
 
-runs! {
+goes_by_text! {
     [M: Follow + Selectable<DB>, DB: Backend] SelectRow<M, DB>;
+    [M: Follow + Selectable<DB>, DB: Backend] SelectLast<M, DB>;
     [M: Selectable<DB>, Q, DB: Backend] Returning<M, Q, DB>;
     [M: Follow] DeleteRow<M>;
 }

@@ -78,6 +78,8 @@ pub(super) struct FieldInfo<'a> {
     pub(super) none_is_null: Option<bool>,
     /// The database makes it; Diesel leaves it out of changes.
     pub(super) is_generated: bool,
+    /// Diesel leaves it out of new rows.
+    pub(super) is_made_on_insert: bool,
 }
 
 pub(super) fn fields(fields: &FieldsNamed) -> syn::Result<Vec<FieldInfo<'_>>> {
@@ -97,6 +99,7 @@ impl<'a> FieldInfo<'a> {
             kind: Kind::Plain,
             none_is_null: None,
             is_generated: false,
+            is_made_on_insert: false,
         };
         for attr in &field.attrs {
             if attr.path().is_ident("diesel") {
@@ -117,6 +120,8 @@ impl<'a> FieldInfo<'a> {
             self.none_is_null = Some(meta.value()?.parse::<syn::LitBool>()?.value);
         } else if meta.path.is_ident("skip_update") {
             self.is_generated = true;
+        } else if meta.path.is_ident("skip_insertion") {
+            self.is_made_on_insert = true;
         } else {
             skip(meta)?;
         }

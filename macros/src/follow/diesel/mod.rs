@@ -2,11 +2,12 @@
 
 mod attributes;
 mod changes;
+mod insert;
 mod model;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{DeriveInput, FieldsNamed, Path};
+use syn::{DeriveInput, FieldsNamed};
 
 use self::attributes::Table;
 use super::options::Options;
@@ -33,20 +34,12 @@ pub(super) fn expand(
         Some(model) => changes::expand(input, fields, options, &table, model)?,
         None => TokenStream::new(),
     };
-    let insert = options.inserts.as_ref().map(|model| insert(input, model));
+    let insert = match &options.inserts {
+        Some(model) => insert::expand(input, fields, &table, model)?,
+        None => TokenStream::new(),
+    };
     Ok(quote! {
         #changes
         #insert
     })
-}
-
-fn insert(input: &DeriveInput, model: &Path) -> TokenStream {
-    let name = &input.ident;
-    let (generics, arguments, filter) = input.generics.split_for_impl();
-    quote! {
-        #[automatically_derived]
-        impl #generics ::celerysalt_diesel::FollowInsert for #name #arguments #filter {
-            type Model = #model;
-        }
-    }
 }

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{DeriveInput, FieldsNamed};
 
 use super::attributes::{FieldInfo, Table, adapter, fields};
-use super::changes;
+use super::{changes, insert};
 use crate::follow::field::{self, Kind};
 use crate::follow::options::Options;
 
@@ -30,11 +30,13 @@ pub(super) fn expand(
     let check = field::rules_type_check(&adapter(), rules.field);
     let model = model_impl(input, &fields, &followed, rules, options, table)?;
     let changes = changes::of_model(input, &followed, rules, table);
+    let new_row = insert::new_row(input, &fields, table);
     Ok(quote! {
         #constants
         #check
         #model
         #changes
+        #new_row
     })
 }
 

@@ -1,0 +1,80 @@
+//! How a row is written so that what the database made of it is known.
+
+#[cfg(feature = "mysql_backend")]
+mod read_back;
+
+use std::future::Future;
+
+use diesel::query_builder::QueryFragment;
+use diesel::result::{Error as DieselError, QueryResult};
+
+use crate::backend::FollowBackend;
+use crate::error::Error;
+use crate::model::Follow;
+use crate::on::FollowOn;
+use crate::session::Session;
+
+#[cfg(feature = "mysql_backend")]
+pub use read_back::ReadBack;
+
+/// A way to write one row and have it back as the database holds it.
+pub trait Writing<DB: FollowBackend> {
+    /// Changes the row of this key, which is locked; none when it is not there.
+    fn update<M, Q, S>(
+        statement: Q,
+        key: M::Key,
+        session: &mut S,
+    ) -> impl Future<Output = QueryResult<Option<M>>> + Send
+    where
+        M: FollowOn<DB>,
+        Q: QueryFragment<DB> + Send,
+        S: Session<Backend = DB>;
+
+    /// Inserts a row; without a key the database makes it.
+    fn insert<M, Q, S>(
+        statement: Q,
+        key: Option<M::Key>,
+        session: &mut S,
+    ) -> impl Future<Output = Result<M, Error>> + Send
+    where
+        M: FollowOn<DB>,
+        Q: QueryFragment<DB> + Send,
+        S: Session<Backend = DB>;
+}
+
+/// A way to write that can tell the rows of `M` that are inserted as `N`.
+pub trait Inserts<N, M: Follow> {
+    /// The key of the new row, where it has to be known.
+    fn key(new: &N) -> Option<M::Key>;
+}
+
+/// `… RETURNING …`: one statement.
+#[derive(Debug, Clone, Copy)]
+pub struct Returning;
+
+impl<DB: FollowBackend> Writing<DB> for Returning {
+    async fn update<M, Q, S>(statement: Q, _: M::Key, session: &mut S) -> QueryResult<Option<M>>
+    where
+        M: FollowOn<DB>,
+        Q: QueryFragment<DB> + Send,
+        S: Session<Backend = DB>,
+    {
+        M::returned(statement, session).await
+    }
+
+    async fn insert<M, Q, S>(statement: Q, _: Option<M::Key>, session: &mut S) -> Result<M, Error>
+    where
+        M: FollowOn<DB>,
+        Q: QueryFragment<DB> + Send,
+        S: Session<Backend = DB>,
+    {
+        let returned = M::returned(statement, session).await?;
+        Ok(returned.ok_or(DieselError::NotFound)?)
+    }
+}
+
+impl<N, M: Follow> Inserts<N, M> for Returning {
+    fn key(_: &N) -> Option<M::Key> {
+        None
+    }
+}
