@@ -1,7 +1,7 @@
 //! Which statements a save sends.
 #![allow(clippy::unwrap_used, clippy::panic)]
-#![cfg(all(feature = "sqlite", feature = "postgres"))]
+#![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod support;
 
-on_both!("cases/cost.rs");
+on_each!("cases/cost.rs");

@@ -1,6 +1,11 @@
 //! Saves on connections of Diesel's own pool.
 #![allow(clippy::unwrap_used, clippy::panic)]
-#![cfg(all(feature = "r2d2", feature = "sqlite", feature = "postgres"))]
+#![cfg(all(
+    feature = "r2d2",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
 
 mod support;
 

@@ -1,7 +1,7 @@
-//! Every save, on both databases: what fires, what does not, what becomes of the rules.
+//! Every save, on each database: what fires, what does not, what becomes of the rules.
 #![allow(clippy::unwrap_used, clippy::panic)]
-#![cfg(all(feature = "sqlite", feature = "postgres"))]
+#![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod support;
 
-on_both!("cases/saves.rs");
+on_each!("cases/saves.rs");

@@ -1,6 +1,6 @@
 //! Every type of field, through the database and into rules and events.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
-#![cfg(all(feature = "sqlite", feature = "postgres"))]
+#![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod support;
 

@@ -15,7 +15,7 @@ use crate::on::FollowOn;
 use crate::session::Session;
 
 #[cfg(feature = "mysql_backend")]
-pub use read_back::ReadBack;
+pub(crate) use read_back::ReadBack;
 
 /// A way to write one row and have it back as the database holds it.
 pub trait Writing<DB: FollowBackend> {

@@ -29,8 +29,13 @@ impl Fired {
     }
 }
 
-pub const OUTBOX: &str = "SELECT CAST(id AS text) AS id, topic, CAST(payload AS text) AS payload, \
-     CAST(meta AS text) AS meta, aggregate FROM celerysalt_outbox ORDER BY seq";
+/// The outbox in order; `text` is the database's name for text in a cast.
+pub fn outbox_sql(text: &str) -> String {
+    format!(
+        "SELECT CAST(id AS {text}) AS id, topic, CAST(payload AS {text}) AS payload, CAST(meta AS {text}) AS meta, \
+         aggregate FROM celerysalt_outbox ORDER BY seq"
+    )
+}
 
 #[derive(QueryableByName)]
 pub struct OneText {

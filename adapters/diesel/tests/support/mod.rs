@@ -1,4 +1,4 @@
-//! What the tests share: a database of their own on SQLite and on PostgreSQL, with the same models on both.
+//! What the tests share: a database of their own on SQLite, PostgreSQL and MariaDB, with the same models on each.
 #![allow(
     dead_code,
     unused_imports,
@@ -10,12 +10,14 @@
 
 pub mod events;
 pub mod fired;
+pub mod mariadb;
 pub mod postgres;
+pub mod server;
 pub mod sqlite;
 
-/// Runs the test cases of a file on both databases.
+/// Runs the test cases of a file on each database.
 #[macro_export]
-macro_rules! on_both {
+macro_rules! on_each {
     ($file:literal) => {
         mod on_sqlite {
             use $crate::support::sqlite as db;
@@ -24,6 +26,11 @@ macro_rules! on_both {
 
         mod on_postgres {
             use $crate::support::postgres as db;
+            include!($file);
+        }
+
+        mod on_mariadb {
+            use $crate::support::mariadb as db;
             include!($file);
         }
     };

@@ -8,7 +8,7 @@ use diesel::sql_query;
 use serde_json::json;
 
 use super::events::{OrderCreated, OrderLarge, OrderPaid, OrderDeleted, SeatTaken};
-use super::fired::{Count, Fired, OUTBOX, OneText};
+use super::fired::{Count, Fired, OneText, outbox_sql};
 
 /// An order whose total the database computes.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Identifiable, Insertable, AsChangeset, FollowActions)]
@@ -143,11 +143,8 @@ pub fn new_order(number: &str, rules: Vec<Rule>) -> NewOrder<'_> {
 
 /// An order that stands in the database, put there without rules being followed.
 pub fn stored(conn: &mut Conn, number: &str, rules: Vec<Rule>) -> Order {
-    diesel::insert_into(orders::table)
-        .values(new_order(number, rules))
-        .returning(Order::as_returning())
-        .get_result(conn)
-        .unwrap()
+    diesel::insert_into(orders::table).values(new_order(number, rules)).execute(conn).unwrap();
+    orders::table.filter(orders::number.eq(number)).select(Order::as_select()).first(conn).unwrap()
 }
 
 pub fn reload(conn: &mut Conn, id: i32) -> Order {
@@ -161,7 +158,7 @@ pub fn only_status(status: &str) -> OrderChanges<'_> {
 
 /// The outbox, in order.
 pub fn outbox(conn: &mut Conn) -> Vec<Fired> {
-    sql_query(OUTBOX).load(conn).unwrap()
+    sql_query(outbox_sql(TEXT)).load(conn).unwrap()
 }
 
 /// The topics in the outbox, in order.
@@ -171,6 +168,6 @@ pub fn topics(conn: &mut Conn) -> Vec<String> {
 
 /// The rules column of an order as it stands in the database.
 pub fn stored_rules(conn: &mut Conn, id: i32) -> String {
-    let select = format!("SELECT CAST(on_change_rules AS text) AS value FROM orders WHERE id = {id}");
+    let select = format!("SELECT CAST(on_change_rules AS {TEXT}) AS value FROM orders WHERE id = {id}");
     sql_query(select).get_result::<OneText>(conn).unwrap().value
 }

@@ -63,7 +63,11 @@ impl TestDb {
 }
 
 pub fn connect(schema: &str) -> Conn {
-    let mut conn = Conn::establish(&url()).unwrap();
+    let mut conn = Conn::establish(&super::server::url(
+        "PostgreSQL",
+        "CELERYSALT_TEST_POSTGRES_URL",
+    ))
+    .unwrap();
     conn.batch_execute(&format!(
         "SET application_name = '{}'; SET search_path TO {schema}; SET client_min_messages TO error",
         application(schema)
@@ -96,22 +100,6 @@ impl Drop for TestDb {
     }
 }
 
-/// The server of the tests: from the environment, or as `cargo xtask services up` wrote it down.
-fn url() -> String {
-    const NAME: &str = "CELERYSALT_TEST_POSTGRES_URL";
-    if let Ok(url) = std::env::var(NAME) {
-        return url;
-    }
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/services/env");
-    let services = std::fs::read_to_string(file).unwrap_or_default();
-    let line = services
-        .lines()
-        .find_map(|line| line.strip_prefix(NAME)?.strip_prefix('='));
-    line.unwrap_or_else(|| panic!("no PostgreSQL: set {NAME}, or run `cargo xtask services up`"))
-        .trim_matches('"')
-        .to_owned()
-}
-
 /// A transaction as the caller begins it.
 pub fn transaction<R>(
     conn: &mut Conn,
@@ -120,7 +108,12 @@ pub fn transaction<R>(
     conn.transaction(run)
 }
 
-pub const IS_POSTGRES: bool = true;
+/// What text is called in a cast.
+pub const TEXT: &str = "text";
+/// The statement that a save in a transaction begins with, behind its savepoint.
+pub const IN_SAVEPOINT: Option<&str> = None;
+/// Whether a row that was written is read back, since the database returns nothing.
+pub const READS_BACK: bool = false;
 
 use diesel::connection::SimpleConnection;
 

@@ -84,7 +84,12 @@ pub fn transaction<R>(
     conn.immediate_transaction(run)
 }
 
-pub const IS_POSTGRES: bool = false;
+/// What text is called in a cast.
+pub const TEXT: &str = "text";
+/// The statement that a save in a transaction begins with, behind its savepoint.
+pub const IN_SAVEPOINT: Option<&str> = Some("UPDATE celerysalt_outbox");
+/// Whether a row that was written is read back, since the database returns nothing.
+pub const READS_BACK: bool = false;
 
 use diesel::connection::SimpleConnection;
 
