@@ -2,11 +2,13 @@
 
 #[cfg(feature = "mysql_backend")]
 mod read_back;
+#[cfg(any(feature = "sqlite", feature = "postgres_backend"))]
+mod returning;
 
 use std::future::Future;
 
 use diesel::query_builder::QueryFragment;
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 
 use crate::backend::FollowBackend;
 use crate::error::Error;
@@ -16,6 +18,8 @@ use crate::session::Session;
 
 #[cfg(feature = "mysql_backend")]
 pub(crate) use read_back::ReadBack;
+#[cfg(any(feature = "sqlite", feature = "postgres_backend"))]
+pub(crate) use returning::Returning;
 
 /// A way to write one row and have it back as the database holds it.
 pub trait Writing<DB: FollowBackend> {
@@ -46,35 +50,4 @@ pub trait Writing<DB: FollowBackend> {
 pub trait Inserts<N, M: Follow> {
     /// The key of the new row, where it has to be known.
     fn key(new: &N) -> Option<M::Key>;
-}
-
-/// `… RETURNING …`: one statement.
-#[derive(Debug, Clone, Copy)]
-pub struct Returning;
-
-impl<DB: FollowBackend> Writing<DB> for Returning {
-    async fn update<M, Q, S>(statement: Q, _: M::Key, session: &mut S) -> QueryResult<Option<M>>
-    where
-        M: FollowOn<DB>,
-        Q: QueryFragment<DB> + Send,
-        S: Session<Backend = DB>,
-    {
-        M::returned(statement, session).await
-    }
-
-    async fn insert<M, Q, S>(statement: Q, _: Option<M::Key>, session: &mut S) -> Result<M, Error>
-    where
-        M: FollowOn<DB>,
-        Q: QueryFragment<DB> + Send,
-        S: Session<Backend = DB>,
-    {
-        let returned = M::returned(statement, session).await?;
-        Ok(returned.ok_or(DieselError::NotFound)?)
-    }
-}
-
-impl<N, M: Follow> Inserts<N, M> for Returning {
-    fn key(_: &N) -> Option<M::Key> {
-        None
-    }
 }
