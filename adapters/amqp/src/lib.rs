@@ -1,1 +1,3 @@
 //! CelerySalt on RabbitMQ over lapin, in the wire format of Celery.
+
+pub mod wire;

@@ -1,0 +1,95 @@
+//! Headers as Celery writes them, and this library's own for retries.
+
+use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
+
+/// The handler that a retry is for.
+pub(super) const TARGET: &str = "x-celerysalt-handler";
+/// How often that handler has been tried; Celery's `retries` belongs to the task as a whole.
+pub(super) const RETRIES: &str = "x-celerysalt-retries";
+/// RabbitMQ's count of deliveries that came back, on quorum queues.
+pub(super) const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// A header's text; nothing when it is absent, void, or of another type.
+pub(super) fn text<'a>(
+    headers: Option<&'a FieldTable>,
+    name: &str,
+) -> Option<std::borrow::Cow<'a, str>> {
+    match value(headers, name)? {
+        AMQPValue::LongString(text) => Some(String::from_utf8_lossy(text.as_bytes())),
+        AMQPValue::ShortString(text) => Some(text.as_str().into()),
+        _ => None,
+    }
+}
+
+/// A header's whole number, of whatever width the writer chose.
+pub(super) fn number(headers: Option<&FieldTable>, name: &str) -> Option<i64> {
+    match *value(headers, name)? {
+        AMQPValue::ShortShortInt(n) => Some(n.into()),
+        AMQPValue::ShortShortUInt(n) => Some(n.into()),
+        AMQPValue::ShortInt(n) => Some(n.into()),
+        AMQPValue::ShortUInt(n) => Some(n.into()),
+        AMQPValue::LongInt(n) => Some(n.into()),
+        AMQPValue::LongUInt(n) => Some(n.into()),
+        AMQPValue::LongLongInt(n) => Some(n),
+        _ => None,
+    }
+}
+
+/// A header that is there and not void.
+pub(super) fn value<'a>(headers: Option<&'a FieldTable>, name: &str) -> Option<&'a AMQPValue> {
+    headers?
+        .inner()
+        .get(name)
+        .filter(|value| !matches!(value, AMQPValue::Void))
+}
+
+/// A table under construction.
+#[derive(Default)]
+pub(super) struct Headers(FieldTable);
+
+impl Headers {
+    pub(super) fn text(&mut self, name: &'static str, text: &str) -> &mut Self {
+        self.put(name, AMQPValue::LongString(LongString::from(text)))
+    }
+
+    pub(super) fn maybe(&mut self, name: &'static str, text: Option<String>) -> &mut Self {
+        match text {
+            Some(text) => self.text(name, &text),
+            None => self.void(name),
+        }
+    }
+
+    pub(super) fn number(&mut self, name: &'static str, number: u32) -> &mut Self {
+        self.put(name, AMQPValue::LongLongInt(number.into()))
+    }
+
+    pub(super) fn void(&mut self, name: &'static str) -> &mut Self {
+        self.put(name, AMQPValue::Void)
+    }
+
+    pub(super) fn voids(&mut self, names: &[&'static str]) -> &mut Self {
+        for name in names {
+            self.void(name);
+        }
+        self
+    }
+
+    /// `[null, null]`.
+    pub(super) fn no_limits(&mut self, name: &'static str) -> &mut Self {
+        let none = FieldArray::from(vec![AMQPValue::Void, AMQPValue::Void]);
+        self.put(name, AMQPValue::FieldArray(none))
+    }
+
+    pub(super) fn empty_table(&mut self, name: &'static str) -> &mut Self {
+        self.put(name, AMQPValue::FieldTable(FieldTable::default()))
+    }
+
+    pub(super) fn into_table(self) -> FieldTable {
+        self.0
+    }
+
+    fn put(&mut self, name: &'static str, value: AMQPValue) -> &mut Self {
+        self.0.insert(ShortString::from(name), value);
+        self
+    }
+}
