@@ -363,7 +363,7 @@ fn any_envelope() -> impl Strategy<Value = Envelope> {
         any::<bool>(),
         prop::option::of("[a-z0-9-]{1,30}"),
         0..16u32,
-        prop::option::of(0..=255u8),
+        prop::option::of(1..=255u8),
     );
     let times = (
         prop::option::of(0..4_000_000_000_000_000i64),
@@ -400,7 +400,7 @@ fn any_envelope() -> impl Strategy<Value = Envelope> {
                     is_rpc,
                     aggregate: Some("order:1".into()),
                     rule_id: Some("r".into()),
-                    priority: Some(priority.unwrap_or_default()),
+                    priority,
                     eta: eta.and_then(DateTime::from_timestamp_micros),
                     expires: expires.and_then(DateTime::from_timestamp_micros),
                     ..Meta::default()

@@ -35,8 +35,6 @@ pub struct Decoded {
     pub target: Option<String>,
     /// How often that handler has been tried.
     pub retries: u32,
-    /// How often the message came back unsettled, where the queue counts (quorum queues).
-    pub delivery_count: Option<u32>,
 }
 
 /// Reads a message of either protocol, either dispatcher, with or without `_tchu_meta`.
@@ -81,7 +79,7 @@ pub fn decode(message: &Incoming<'_>) -> Result<Decoded, DecodeError> {
         rule_id: tchu.rule_id,
         traceparent: tchu.traceparent,
         tracestate: tchu.tracestate,
-        priority: *properties.priority(),
+        priority: properties.priority().filter(|priority| *priority > 0),
         eta,
         expires,
         reply_to: properties.reply_to().as_ref().map(ToString::to_string),
@@ -90,16 +88,13 @@ pub fn decode(message: &Incoming<'_>) -> Result<Decoded, DecodeError> {
     Ok(Decoded {
         envelope: Envelope {
             id: event_id(&id),
-            topic: body
-                .routing_key
-                .unwrap_or_else(|| message.routing_key.to_owned()),
+            topic: topic(headers, body.routing_key, message.routing_key),
             version: tchu.version,
             payload: Value::Object(body.fields),
             meta,
         },
         target: headers::text(headers, headers::TARGET).map(Into::into),
-        retries: count(headers, headers::RETRIES).unwrap_or_default(),
-        delivery_count: count(headers, headers::DELIVERY_COUNT),
+        retries: headers::count(headers, headers::RETRIES).unwrap_or_default(),
     })
 }
 
@@ -133,8 +128,10 @@ fn cut(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
-fn count(headers: Option<&FieldTable>, name: &str) -> Option<u32> {
-    headers::number(headers, name).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX))
+/// The topic of a message that came back from somewhere stands in a header, for then the routing key is another.
+fn topic(headers: Option<&FieldTable>, in_body: Option<String>, routing_key: &str) -> String {
+    let noted = headers::text(headers, headers::TOPIC).map(Into::into);
+    in_body.or(noted).unwrap_or_else(|| routing_key.to_owned())
 }
 
 fn event_id(id: &str) -> Uuid {

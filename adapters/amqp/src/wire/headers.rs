@@ -3,14 +3,28 @@
 use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
 
 /// The handler that a retry is for.
-pub(super) const TARGET: &str = "x-celerysalt-handler";
+pub(crate) const TARGET: &str = "x-celerysalt-handler";
 /// How often that handler has been tried; Celery's `retries` belongs to the task as a whole.
-pub(super) const RETRIES: &str = "x-celerysalt-retries";
+pub(crate) const RETRIES: &str = "x-celerysalt-retries";
+/// How often the message came back to its queue unsettled, as far as this library counted.
+pub(crate) const RETURNS: &str = "x-celerysalt-returns";
+/// The topic, of a message whose routing key leads back from somewhere.
+pub(crate) const TOPIC: &str = "x-celerysalt-topic";
+/// Of a dead letter: its last error.
+pub(crate) const DEAD_ERROR: &str = "x-celerysalt-error";
+/// Of a dead letter: how often it was tried.
+pub(crate) const DEAD_ATTEMPTS: &str = "x-celerysalt-attempts";
+/// Of a dead letter: the queue that it comes from.
+pub(crate) const DEAD_ORIGIN: &str = "x-celerysalt-origin";
+/// Of a dead letter: the handler that gave up; void when the message itself is at fault.
+pub(crate) const DEAD_HANDLER: &str = "x-celerysalt-dead-handler";
+/// Of a dead letter: when it died, RFC 3339.
+pub(crate) const DEAD_AT: &str = "x-celerysalt-died-at";
 /// RabbitMQ's count of deliveries that came back, on quorum queues.
-pub(super) const DELIVERY_COUNT: &str = "x-delivery-count";
+pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// A header's text; nothing when it is absent, void, or of another type.
-pub(super) fn text<'a>(
+pub(crate) fn text<'a>(
     headers: Option<&'a FieldTable>,
     name: &str,
 ) -> Option<std::borrow::Cow<'a, str>> {
@@ -33,6 +47,11 @@ pub(super) fn number(headers: Option<&FieldTable>, name: &str) -> Option<i64> {
         AMQPValue::LongLongInt(n) => Some(n),
         _ => None,
     }
+}
+
+/// A header that counts something; what is below 0 is 0.
+pub(crate) fn count(headers: Option<&FieldTable>, name: &str) -> Option<u32> {
+    number(headers, name).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX))
 }
 
 /// A header that is there and not void.

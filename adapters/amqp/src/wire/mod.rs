@@ -10,7 +10,7 @@ mod body;
 mod decode;
 mod encode;
 mod error;
-mod headers;
+pub(crate) mod headers;
 mod meta;
 
 pub use decode::{Decoded, Incoming, decode};

@@ -1,0 +1,224 @@
+//! The broker port over RabbitMQ.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use celerysalt::broker::{Broker, BrokerError, Consumer, PublishError, QueueSpec};
+use celerysalt::event::Envelope;
+use lapin::Connection;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use tokio::sync::Mutex;
+
+use crate::consumer::{AmqpConsumer, HeldHere};
+use crate::failure::{of_queue, unreachable, words};
+use crate::link::Link;
+use crate::message::Message;
+use crate::publish::{Publishing, Refusal};
+use crate::settings::{AmqpBuilder, Settings, SettingsError, URL_VARIABLE};
+use crate::topology::Declaring;
+use crate::wire;
+
+/// RabbitMQ in Celery's wire format: the broker of a mesh of Rust and Python services. Clones share everything.
+///
+/// It connects when it is first used, and again when a connection is lost; publishing and consuming have a connection
+/// each. What is published is confirmed by RabbitMQ; what no queue is bound for is reported as unroutable.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use celerysalt::worker::Worker;
+/// use celerysalt_amqp::AmqpBroker;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let broker = AmqpBroker::from_env()?.service("mails").build();
+/// Worker::builder(Arc::new(broker), "mails").build()?.run(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct AmqpBroker(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) publishing: Publishing,
+    pub(crate) publish_link: Arc<Link>,
+    pub(crate) consume_link: Link,
+    pub(crate) held: HeldHere,
+    /// The connection over which the delays were declared.
+    delays: Mutex<Option<Arc<Connection>>>,
+}
+
+impl AmqpBroker {
+    /// Sets up a broker at this URL.
+    ///
+    /// # Errors
+    /// [`SettingsError::Url`].
+    pub fn builder(url: &str) -> Result<AmqpBuilder, SettingsError> {
+        AmqpBuilder::new(url)
+    }
+
+    /// Sets up the broker that `CELERYSALT_RABBITMQ_URL` names, for the service that `CELERYSALT_SERVICE` names.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when there is no URL, or none that can be read.
+    pub fn from_env() -> Result<AmqpBuilder, SettingsError> {
+        let url = std::env::var(URL_VARIABLE).map_err(|_| SettingsError::NoUrl)?;
+        let builder = Self::builder(&url)?;
+        Ok(match std::env::var("CELERYSALT_SERVICE") {
+            Ok(service) if !service.is_empty() => builder.service(service),
+            _ => builder,
+        })
+    }
+
+    pub(crate) fn new(settings: Settings) -> Self {
+        let settings = Arc::new(settings);
+        let publish_link = Arc::new(Link::new(Arc::clone(&settings), "publish"));
+        Self(Arc::new(Shared {
+            publishing: Publishing::new(Arc::clone(&publish_link), Arc::clone(&settings)),
+            publish_link,
+            consume_link: Link::new(Arc::clone(&settings), "consume"),
+            held: HeldHere::default(),
+            delays: Mutex::default(),
+            settings,
+        }))
+    }
+
+    /// Closes its connections. What consumers hold goes back to its queues.
+    pub async fn close(&self) {
+        self.0.consume_link.close().await;
+        self.0.publish_link.close().await;
+    }
+}
+
+impl std::fmt::Debug for AmqpBroker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AmqpBroker")
+            .field(&self.0.settings.place())
+            .finish()
+    }
+}
+
+impl Shared {
+    /// Publishes a message on its way inside the mesh: back to a queue, into a delay, to the dead letters.
+    pub(crate) async fn send_on(&self, queue: &str, message: Message) -> Result<(), BrokerError> {
+        self.publishing.publish_one(message).await.map_err(|refusal| match refusal {
+            Refusal::Unroutable => BrokerError::Queue {
+                queue: queue.to_owned(),
+                reason: "it is gone, or no longer bound; the worker declares it anew when it connects again".to_owned(),
+            },
+            Refusal::Unconfirmed(reason) => unreachable(reason),
+        })
+    }
+
+    /// Declares the delays once a connection: a broker that was set up anew has lost them.
+    async fn declare_delays(&self) -> Result<(), BrokerError> {
+        let connection = self.consume_link.connection().await?;
+        let mut declared = self.delays.lock().await;
+        if declared
+            .as_ref()
+            .is_some_and(|earlier| Arc::ptr_eq(earlier, &connection))
+        {
+            return Ok(());
+        }
+        let channel = self.consume_link.channel().await?;
+        Declaring {
+            channel: &channel,
+            settings: &self.settings,
+        }
+        .delays()
+        .await?;
+        *declared = Some(connection);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Broker for AmqpBroker {
+    async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>> {
+        let settings = &self.0.settings;
+        let origin = settings.origin();
+        let encoded = batch.iter().map(|envelope| {
+            let outgoing = wire::encode(envelope, settings.dialect, &origin)?;
+            Ok(Message {
+                exchange: settings.exchange.as_str().into(),
+                routing_key: envelope.topic.as_str().into(),
+                properties: outgoing.properties,
+                body: outgoing.body,
+            })
+        });
+        let encoded: Vec<Result<Message, wire::EncodeError>> = encoded.collect();
+        let messages = encoded
+            .iter()
+            .filter_map(|message| message.as_ref().ok().cloned())
+            .collect();
+        let mut confirmed = self.0.publishing.publish(messages).await.into_iter();
+        let results = encoded
+            .into_iter()
+            .zip(batch)
+            .map(|(message, envelope)| match message {
+                Ok(_) => confirmed
+                    .next()
+                    .unwrap_or_else(|| Err(unconfirmed()))
+                    .map_err(|refusal| refused(refusal, envelope)),
+                Err(error) => Err(PublishError::Refused {
+                    reason: error.to_string(),
+                    after: None,
+                }),
+            });
+        results.collect()
+    }
+
+    async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
+        self.0.declare_delays().await?;
+        let channel = self.0.consume_link.channel().await?;
+        Declaring {
+            channel: &channel,
+            settings: &self.0.settings,
+        }
+        .service(queue)
+        .await
+    }
+
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: usize,
+    ) -> Result<Box<dyn Consumer>, BrokerError> {
+        let channel = self.0.consume_link.channel().await?;
+        let prefetch = u16::try_from(prefetch).unwrap_or(u16::MAX);
+        let bounded = channel
+            .basic_qos(prefetch, BasicQosOptions::default())
+            .await;
+        bounded.map_err(|error| unreachable(words(&error)))?;
+        let options = BasicConsumeOptions::default();
+        let stream = channel
+            .basic_consume(queue.into(), "".into(), options, FieldTable::default())
+            .await;
+        let stream = stream.map_err(|error| of_queue(queue, &error))?;
+        Ok(Box::new(AmqpConsumer::new(
+            Arc::clone(&self.0),
+            queue,
+            channel,
+            stream,
+        )))
+    }
+}
+
+fn unconfirmed() -> Refusal {
+    Refusal::Unconfirmed("the publisher gave no result".to_owned())
+}
+
+fn refused(refusal: Refusal, envelope: &Envelope) -> PublishError {
+    match refusal {
+        Refusal::Unroutable => PublishError::Unroutable {
+            topic: envelope.topic.clone(),
+        },
+        Refusal::Unconfirmed(reason) => PublishError::Refused {
+            reason,
+            after: Some(AFTER_REFUSAL),
+        },
+    }
+}
+
+/// A broker that refuses or is gone is not asked again at once.
+const AFTER_REFUSAL: Duration = Duration::from_millis(500);

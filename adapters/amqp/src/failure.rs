@@ -1,0 +1,51 @@
+//! lapin's errors in this library's words.
+
+use celerysalt::broker::BrokerError;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::{Error, ErrorKind};
+
+/// Why the broker could not be used at all.
+pub(crate) fn unreachable(reason: impl ToString) -> BrokerError {
+    BrokerError::Unreachable {
+        reason: reason.to_string(),
+    }
+}
+
+/// What a declaration or a consumer failed of: RabbitMQ's own words where it refuses, for they name what differs.
+pub(crate) fn of_queue(queue: &str, error: &Error) -> BrokerError {
+    let ErrorKind::ProtocolError(refusal) = error.kind() else {
+        return unreachable(words(error));
+    };
+    let remedy = match refusal.kind() {
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
+            "declare it as it is (`queue_kind`, `max_priority`), use another name, or delete it when it is empty"
+        }
+        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => "declare it first; was it deleted?",
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => {
+            "give this user the permission, or use another name"
+        }
+        AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => {
+            "another connection has it for itself alone; use another name"
+        }
+        AMQPErrorKind::Soft(_) => "see the broker's log",
+        AMQPErrorKind::Hard(_) => return unreachable(words(error)),
+    };
+    BrokerError::Queue {
+        queue: queue.to_owned(),
+        reason: format!("{}: {remedy}", refusal.get_message()),
+    }
+}
+
+/// An error on one line. lapin's hold no credentials.
+pub(crate) fn words(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::ProtocolError(refusal) if refusal.get_id() == ACCESS_REFUSED => format!(
+            "{}; compare user, password and vhost of the URL with the broker's",
+            refusal.get_message()
+        ),
+        _ => error.to_string(),
+    }
+}
+
+/// `ACCESS_REFUSED` of AMQP 0-9-1, as a wrong password is answered.
+const ACCESS_REFUSED: u16 = 403;

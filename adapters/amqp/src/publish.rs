@@ -1,0 +1,266 @@
+//! Publishing with confirmation, pipelined.
+//!
+//! Everything that is to be published goes through one queue of jobs. A few lanes, each with a channel of its own, take
+//! what waits there, up to a window, publish it all and then await all confirmations. A channel carries one such round at
+//! a time, and that is what makes unroutable messages certain: lapin may attach a returned message to the confirmation of
+//! any publish in flight (seen with 4.12.3), so returns are gathered over the round and told apart by `message_id`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
+use lapin::{Channel, Confirmation, PublisherConfirm};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::failure::words;
+use crate::link::Link;
+use crate::message::Message;
+use crate::settings::Settings;
+
+/// Rounds that overlap: while one awaits its confirmations the next is on its way.
+const LANES: usize = 2;
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No queue is bound for it.
+    Unroutable,
+    /// RabbitMQ refused it, or did not confirm it: it may or may not have arrived.
+    Unconfirmed(String),
+}
+
+/// The way to the lanes. They end with the last clone.
+#[derive(Clone)]
+pub(crate) struct Publishing {
+    jobs: mpsc::UnboundedSender<Job>,
+    waiting: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>,
+    lanes: Arc<std::sync::OnceLock<()>>,
+    link: Arc<Link>,
+    settings: Arc<Settings>,
+}
+
+struct Job {
+    messages: Vec<Message>,
+    done: oneshot::Sender<Vec<Result<(), Refusal>>>,
+}
+
+impl Publishing {
+    pub(crate) fn new(link: Arc<Link>, settings: Arc<Settings>) -> Self {
+        let (jobs, waiting) = mpsc::unbounded_channel();
+        Self {
+            jobs,
+            waiting: Arc::new(Mutex::new(waiting)),
+            lanes: Arc::default(),
+            link,
+            settings,
+        }
+    }
+
+    /// Publishes in this order; the results stand in the same order.
+    pub(crate) async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), Refusal>> {
+        if messages.is_empty() {
+            return Vec::new();
+        }
+        self.lanes.get_or_init(|| self.start());
+        let count = messages.len();
+        let (done, results) = oneshot::channel();
+        let sent = self.jobs.send(Job { messages, done });
+        let ended = || vec![Err(Refusal::Unconfirmed("the publisher has ended".to_owned())); count];
+        match sent {
+            Ok(()) => results.await.unwrap_or_else(|_| ended()),
+            Err(_) => ended(),
+        }
+    }
+
+    /// Publishes one message.
+    pub(crate) async fn publish_one(&self, message: Message) -> Result<(), Refusal> {
+        let result = self.publish(vec![message]).await.pop();
+        result.unwrap_or_else(|| {
+            Err(Refusal::Unconfirmed(
+                "the publisher gave no result".to_owned(),
+            ))
+        })
+    }
+
+    fn start(&self) {
+        for _ in 0..LANES {
+            let lane = Lane {
+                waiting: Arc::clone(&self.waiting),
+                link: Arc::clone(&self.link),
+                settings: Arc::clone(&self.settings),
+                channel: None,
+            };
+            tokio::spawn(lane.run());
+        }
+    }
+}
+
+struct Lane {
+    waiting: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>,
+    link: Arc<Link>,
+    settings: Arc<Settings>,
+    channel: Option<Channel>,
+}
+
+impl Lane {
+    async fn run(mut self) {
+        while let Some(jobs) = self.take().await {
+            let messages: Vec<&Message> = jobs.iter().flat_map(|job| &job.messages).collect();
+            let mut results = self.round(&messages).await.into_iter();
+            for job in jobs {
+                let own = results.by_ref().take(job.messages.len()).collect();
+                // A caller who has gone needs no answer.
+                let _ = job.done.send(own);
+            }
+        }
+    }
+
+    /// What waits, up to a window; `None` when nobody can publish any more.
+    async fn take(&self) -> Option<Vec<Job>> {
+        let mut waiting = self.waiting.lock().await;
+        let first = waiting.recv().await?;
+        let mut count = first.messages.len();
+        let mut jobs = vec![first];
+        while count < self.settings.window
+            && let Ok(job) = waiting.try_recv()
+        {
+            count += job.messages.len();
+            jobs.push(job);
+        }
+        Some(jobs)
+    }
+
+    /// Publishes the messages of one round, a window at a time.
+    async fn round(&mut self, messages: &[&Message]) -> Vec<Result<(), Refusal>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for window in messages.chunks(self.settings.window) {
+            let published = match self.channel().await {
+                Ok(channel) => {
+                    let within =
+                        timeout(self.settings.confirm_timeout, window_on(&channel, window)).await;
+                    within.unwrap_or_else(|_| Err(unanswered(&channel, &self.settings)))
+                }
+                Err(reason) => Err(reason),
+            };
+            match published {
+                Ok(window) => results.extend(window),
+                Err(reason) => {
+                    // What is open on it is unknown; a confirmation that comes late must meet no other round.
+                    self.channel = None;
+                    let left = messages.len() - results.len();
+                    results.extend(std::iter::repeat_n(Err(Refusal::Unconfirmed(reason)), left));
+                    break;
+                }
+            }
+        }
+        results
+    }
+
+    /// The lane's channel, open and in confirm mode.
+    async fn channel(&mut self) -> Result<Channel, String> {
+        let connection = self
+            .link
+            .connection()
+            .await
+            .map_err(|error| error.to_string())?;
+        if connection.status().blocked() {
+            return Err("RabbitMQ takes nothing at present (an alarm of its memory or disk); it is tried again".to_owned());
+        }
+        if let Some(channel) = &self.channel
+            && channel.status().connected()
+        {
+            return Ok(channel.clone());
+        }
+        let channel = self
+            .link
+            .channel()
+            .await
+            .map_err(|error| error.to_string())?;
+        let confirming = channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await;
+        confirming.map_err(|error| words(&error))?;
+        self.declare_exchange(&channel).await?;
+        Ok(self.channel.insert(channel).clone())
+    }
+
+    /// Publishing to an exchange that is not there would close the channel.
+    async fn declare_exchange(&self, channel: &Channel) -> Result<(), String> {
+        let declaring = crate::topology::Declaring {
+            channel,
+            settings: &self.settings,
+        };
+        declaring.events().await.map_err(|error| error.to_string())
+    }
+}
+
+fn unanswered(channel: &Channel, settings: &Settings) -> String {
+    let state = if channel.status().connected() {
+        ""
+    } else {
+        " (the channel is closed)"
+    };
+    format!(
+        "RabbitMQ did not confirm within {:?}{state}",
+        settings.confirm_timeout
+    )
+}
+
+/// Publishes all of a window and awaits all confirmations. An error leaves every message of it uncertain, also one that
+/// was confirmed: its return may have been on its way with another's confirmation.
+async fn window_on(
+    channel: &Channel,
+    window: &[&Message],
+) -> Result<Vec<Result<(), Refusal>>, String> {
+    let mut confirms = Vec::with_capacity(window.len());
+    for message in window {
+        confirms.push(send(channel, message).await?);
+    }
+    let mut results = Vec::with_capacity(window.len());
+    let mut returned: HashSet<ShortString> = HashSet::new();
+    for confirm in confirms {
+        let confirmation = confirm.await.map_err(|error| words(&error))?;
+        results.push(match confirmation.is_ack() {
+            true => Ok(()),
+            false => Err(Refusal::Unconfirmed(
+                "RabbitMQ refused it (a full queue, or an error of its own)".to_owned(),
+            )),
+        });
+        if let Some(id) = returned_id(confirmation)? {
+            returned.insert(id);
+        }
+    }
+    for (message, result) in window.iter().zip(&mut results) {
+        if message.id().is_some_and(|id| returned.contains(id)) {
+            *result = Err(Refusal::Unroutable);
+        }
+    }
+    Ok(results)
+}
+
+async fn send(channel: &Channel, message: &Message) -> Result<PublisherConfirm, String> {
+    let mandatory = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let sent = channel.basic_publish(
+        message.exchange.clone(),
+        message.routing_key.clone(),
+        mandatory,
+        &message.body,
+        message.properties.clone(),
+    );
+    sent.await.map_err(|error| words(&error))
+}
+
+/// The id of the message that came back with a confirmation, whosever it is.
+fn returned_id(confirmation: Confirmation) -> Result<Option<ShortString>, String> {
+    let Some(returned) = confirmation.take_message() else {
+        return Ok(None);
+    };
+    let id = returned.delivery.properties.message_id().clone();
+    id.map(Some)
+        .ok_or_else(|| "RabbitMQ returned a message without its id".to_owned())
+}

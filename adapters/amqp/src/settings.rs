@@ -1,0 +1,173 @@
+//! How to reach RabbitMQ, and what to declare there.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use celerysalt::clock::{SharedClock, SystemClock};
+use lapin::uri::AMQPUri;
+
+use crate::broker::AmqpBroker;
+use crate::wire::Dialect;
+
+/// The environment variable that names the broker: `amqp://user:password@host:5672/vhost`, or `amqps://…`.
+pub const URL_VARIABLE: &str = "CELERYSALT_RABBITMQ_URL";
+
+/// What kind of queue a service's is. A queue that exists keeps its kind: another one is refused by RabbitMQ (406).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueKind {
+    /// A classic queue with priorities (`x-max-priority`), as celery-salt declares it.
+    #[default]
+    Priority,
+    /// A classic queue without arguments, as Celery declares it by default.
+    Classic,
+    /// A replicated queue without priorities (`x-queue-type: quorum`), which dead-letters what it gives up.
+    Quorum,
+}
+
+/// Why settings are of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The URL cannot be read. It is not shown: it may hold a password.
+    #[error(
+        "the RabbitMQ URL cannot be read; write `amqp://user:password@host:5672/vhost` (`%2f` for the vhost `/`, `amqps` \
+             for TLS, special characters in a password percent-encoded)"
+    )]
+    Url,
+    /// The environment names no broker.
+    #[error(
+        "no RabbitMQ URL: set CELERYSALT_RABBITMQ_URL to `amqp://user:password@host:5672/vhost`"
+    )]
+    NoUrl,
+}
+
+/// Sets up an [`AmqpBroker`]; see the methods for the defaults.
+#[derive(Clone)]
+pub struct AmqpBuilder {
+    pub(crate) settings: Settings,
+}
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) uri: AMQPUri,
+    pub(crate) service: String,
+    pub(crate) exchange: String,
+    pub(crate) dialect: Dialect,
+    pub(crate) queue_kind: QueueKind,
+    pub(crate) delays: String,
+    pub(crate) window: usize,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) confirm_timeout: Duration,
+    pub(crate) clock: SharedClock,
+}
+
+impl AmqpBuilder {
+    pub(crate) fn new(url: &str) -> Result<Self, SettingsError> {
+        let uri: AMQPUri = url.parse().map_err(|_| SettingsError::Url)?;
+        Ok(Self {
+            settings: Settings {
+                uri,
+                service: "celerysalt".to_owned(),
+                exchange: "tchu_events".to_owned(),
+                dialect: Dialect::default(),
+                queue_kind: QueueKind::default(),
+                delays: "celerysalt_delayed".to_owned(),
+                window: 1_000,
+                connect_timeout: Duration::from_secs(10),
+                confirm_timeout: Duration::from_secs(30),
+                clock: Arc::new(SystemClock),
+            },
+        })
+    }
+
+    /// This service's name, in RabbitMQ's list of connections and as the messages' `origin`; `celerysalt` unless told.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.settings.service = name.into();
+        self
+    }
+
+    /// The topic exchange of all events; `tchu_events` unless told, as in celery-salt and tchu-tchu.
+    pub fn exchange(mut self, name: impl Into<String>) -> Self {
+        self.settings.exchange = name.into();
+        self
+    }
+
+    /// Whose workers are to understand what is published; celery-salt's unless told.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.settings.dialect = dialect;
+        self
+    }
+
+    /// What kind of queue services declare; one with priorities unless told.
+    pub fn queue_kind(mut self, kind: QueueKind) -> Self {
+        self.settings.queue_kind = kind;
+        self
+    }
+
+    /// What the names of the delay exchanges and queues start with; `celerysalt_delayed` unless told. All services of a
+    /// vhost may share one set.
+    pub fn delay_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.settings.delays = prefix.into();
+        self
+    }
+
+    /// How many messages may wait for their confirmation at a time on a channel; 1,000 unless told.
+    pub fn window(mut self, messages: usize) -> Self {
+        self.settings.window = messages.max(1);
+        self
+    }
+
+    /// How long a connection may take to open; 10 s unless told.
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.settings.connect_timeout = time;
+        self
+    }
+
+    /// How long RabbitMQ may take to confirm; 30 s unless told. What is not confirmed by then counts as refused and is
+    /// published again under the same id.
+    pub fn confirm_timeout(mut self, time: Duration) -> Self {
+        self.settings.confirm_timeout = time;
+        self
+    }
+
+    /// The clock that says whether an `eta` has come; the system's unless told.
+    pub fn clock(mut self, clock: SharedClock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// The broker. It connects when it is first used, and again whenever the connection is lost.
+    pub fn build(self) -> AmqpBroker {
+        AmqpBroker::new(self.settings)
+    }
+}
+
+impl fmt::Debug for AmqpBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = &self.settings;
+        f.debug_struct("AmqpBuilder")
+            .field("broker", &s.place())
+            .field("service", &s.service)
+            .field("exchange", &s.exchange)
+            .field("dialect", &s.dialect)
+            .field("queue_kind", &s.queue_kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Where the broker is, without secrets: `host:5672/vhost`.
+    pub(crate) fn place(&self) -> String {
+        let AMQPUri {
+            authority, vhost, ..
+        } = &self.uri;
+        format!("{}:{}/{}", authority.host, authority.port, vhost)
+    }
+
+    /// As Celery names a writer: `program@host`.
+    pub(crate) fn origin(&self) -> String {
+        format!("celerysalt@{}", self.service)
+    }
+}

@@ -1,0 +1,141 @@
+//! Ends deliveries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use celerysalt::broker::{BrokerError, DeadReason, Settle};
+use chrono::{DateTime, Utc};
+use lapin::Acker;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+
+use crate::broker::Shared;
+use crate::consumer::Held;
+use crate::delay::Ticks;
+use crate::failure::{unreachable, words};
+use crate::message::{Change, Raw};
+
+pub(crate) struct AmqpSettle {
+    broker: Arc<Shared>,
+    queue: Arc<str>,
+    raw: Raw,
+    acker: Acker,
+    held: Held,
+    ended: AtomicBool,
+}
+
+impl AmqpSettle {
+    pub(crate) fn new(
+        broker: Arc<Shared>,
+        queue: Arc<str>,
+        raw: Raw,
+        acker: Acker,
+        held: Held,
+    ) -> Self {
+        Self {
+            broker,
+            queue,
+            raw,
+            acker,
+            held,
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    fn ticks(&self, at: DateTime<Utc>) -> Option<Ticks> {
+        Ticks::until(at, self.broker.settings.clock.now())
+    }
+
+    /// Whether the broker still holds the message for this delivery.
+    fn check_held(&self) -> Result<(), BrokerError> {
+        match self.ended.load(Ordering::SeqCst) || self.acker.usable() {
+            true => Ok(()),
+            false => Err(gone()),
+        }
+    }
+
+    async fn send(&self, at: Option<Ticks>, change: Change<'_>) -> Result<(), BrokerError> {
+        self.check_held()?;
+        let message = self
+            .raw
+            .again(&self.queue, at, &self.broker.settings.delays, change);
+        self.broker.send_on(&self.queue, message).await
+    }
+}
+
+fn gone() -> BrokerError {
+    unreachable("the channel of this delivery is gone; the message went back to its queue")
+}
+
+#[async_trait]
+impl Settle for AmqpSettle {
+    async fn retry(
+        &self,
+        handler: &str,
+        retries: u32,
+        at: DateTime<Utc>,
+        _error: &str,
+    ) -> Result<(), BrokerError> {
+        self.send(self.ticks(at), Change::Retry { handler, retries })
+            .await
+    }
+
+    async fn dead_letter(&self, dead: DeadReason) -> Result<(), BrokerError> {
+        self.check_held()?;
+        let message = self
+            .raw
+            .dead(&self.queue, &dead, self.broker.settings.clock.now());
+        self.broker.send_on(&self.queue, message).await
+    }
+
+    async fn ack(&self) -> Result<(), BrokerError> {
+        if self.ended.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        match self.acker.ack(BasicAckOptions::default()).await {
+            Ok(true) => {
+                self.ended.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+            Ok(false) => Err(gone()),
+            Err(error) => Err(unreachable(words(&error))),
+        }
+    }
+
+    /// RabbitMQ would mark a message that is returned as redelivered, which here is the mark of a crash. So it is sent
+    /// anew and then acknowledged.
+    async fn requeue(&self, at: Option<DateTime<Utc>>) -> Result<(), BrokerError> {
+        if self.ended.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let returned = Change::Returned(self.raw.returns().counted);
+        self.send(at.and_then(|at| self.ticks(at)), returned)
+            .await?;
+        self.ack().await
+    }
+}
+
+impl Drop for AmqpSettle {
+    /// What is not settled goes back, as a crash would return it; unless the connection is lost, which is none.
+    fn drop(&mut self) {
+        if self.ended.load(Ordering::SeqCst) {
+            return;
+        }
+        if !self.acker.usable() {
+            return self.broker.held.remember(self.held.clone());
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let acker = self.acker.clone();
+        // A channel that is gone has given it back already.
+        runtime.spawn(async move {
+            let _ = acker
+                .nack(BasicNackOptions {
+                    requeue: true,
+                    multiple: false,
+                })
+                .await;
+        });
+    }
+}

@@ -1,0 +1,198 @@
+//! What is declared at the broker: exchanges, queues and their bindings, each idempotently.
+
+use celerysalt::broker::{BrokerError, QueueSpec};
+use lapin::options::{
+    ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, ExchangeKind};
+
+use crate::delay::{self, LEVELS, LONGEST_QUEUE_NAME};
+use crate::failure::of_queue;
+use crate::settings::{QueueKind, Settings};
+
+/// The exchange through which dead letters go to their service's dead-letter queue.
+pub(crate) const DEAD_EXCHANGE: &str = "celerysalt_dead";
+
+/// The dead-letter queue of a service's queue.
+pub(crate) fn dead_queue(queue: &str) -> String {
+    format!("{queue}.dead")
+}
+
+/// The exchange of a level of delays.
+pub(crate) fn delay_exchange(prefix: &str, level: u32) -> String {
+    format!("{prefix}_{level}")
+}
+
+fn delivery_exchange(prefix: &str) -> String {
+    format!("{prefix}_delivery")
+}
+
+/// Declares over one channel, which a refusal closes.
+pub(crate) struct Declaring<'a> {
+    pub(crate) channel: &'a Channel,
+    pub(crate) settings: &'a Settings,
+}
+
+impl Declaring<'_> {
+    /// The exchange of all events.
+    pub(crate) async fn events(&self) -> Result<(), BrokerError> {
+        self.exchange(&self.settings.exchange, ExchangeKind::Topic)
+            .await
+    }
+
+    /// A service's queue with its bindings, its dead-letter queue, and its way back from delays.
+    pub(crate) async fn service(&self, spec: &QueueSpec) -> Result<(), BrokerError> {
+        check_name(&spec.name)?;
+        self.events().await?;
+        self.exchange(DEAD_EXCHANGE, ExchangeKind::Direct).await?;
+        let dead = dead_queue(&spec.name);
+        self.queue(&dead, FieldTable::default()).await?;
+        self.bind(&dead, DEAD_EXCHANGE, &spec.name).await?;
+        self.queue(&spec.name, arguments(self.settings.queue_kind, spec))
+            .await?;
+        for pattern in &spec.bindings {
+            self.bind(&spec.name, &self.settings.exchange, pattern)
+                .await?;
+        }
+        self.bind(
+            &spec.name,
+            &delivery_exchange(&self.settings.delays),
+            &delay::queue_pattern(&spec.name),
+        )
+        .await
+    }
+
+    /// The levels of delays. Their queues are quorum queues that pass on at least once: a message on its way from level
+    /// to level survives a restart of the broker.
+    pub(crate) async fn delays(&self) -> Result<(), BrokerError> {
+        let prefix = &self.settings.delays;
+        let mut next = delivery_exchange(prefix);
+        self.exchange(&next, ExchangeKind::Topic).await?;
+        for level in 0..LEVELS {
+            let here = delay_exchange(prefix, level);
+            self.exchange(&here, ExchangeKind::Topic).await?;
+            self.queue(&here, waiting(level, &next)).await?;
+            self.bind(&here, &here, &delay::bit_pattern(level, 1))
+                .await?;
+            self.lead(&here, &next, &delay::bit_pattern(level, 0))
+                .await?;
+            next = here;
+        }
+        Ok(())
+    }
+
+    async fn exchange(&self, name: &str, kind: ExchangeKind) -> Result<(), BrokerError> {
+        let durable = ExchangeDeclareOptions {
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        let declared = self
+            .channel
+            .exchange_declare(name.into(), kind, durable, FieldTable::default())
+            .await;
+        declared.map_err(|error| of_queue(name, &error))
+    }
+
+    async fn queue(&self, name: &str, arguments: FieldTable) -> Result<(), BrokerError> {
+        let durable = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = self
+            .channel
+            .queue_declare(name.into(), durable, arguments)
+            .await;
+        declared.map(drop).map_err(|error| of_queue(name, &error))
+    }
+
+    async fn bind(&self, queue: &str, exchange: &str, key: &str) -> Result<(), BrokerError> {
+        let options = QueueBindOptions::default();
+        let bound = self.channel.queue_bind(
+            queue.into(),
+            exchange.into(),
+            key.into(),
+            options,
+            FieldTable::default(),
+        );
+        bound.await.map_err(|error| of_queue(queue, &error))
+    }
+
+    /// Binds an exchange to another, which it feeds.
+    async fn lead(&self, from: &str, to: &str, key: &str) -> Result<(), BrokerError> {
+        let options = ExchangeBindOptions::default();
+        let bound = self.channel.exchange_bind(
+            to.into(),
+            from.into(),
+            key.into(),
+            options,
+            FieldTable::default(),
+        );
+        bound.await.map_err(|error| of_queue(to, &error))
+    }
+}
+
+/// A queue's name is the end of routing keys, where a wildcard would take other queues' messages.
+fn check_name(name: &str) -> Result<(), BrokerError> {
+    let wrong = |reason: String| BrokerError::Queue {
+        queue: name.to_owned(),
+        reason,
+    };
+    if name.is_empty() || name.len() > LONGEST_QUEUE_NAME - ".dead".len() {
+        let most = LONGEST_QUEUE_NAME - ".dead".len();
+        return Err(wrong(format!(
+            "its name has {} bytes; take 1 to {most}",
+            name.len()
+        )));
+    }
+    if name.split('.').any(|word| word == "*" || word == "#") {
+        return Err(wrong(
+            "its name has a word `*` or `#`, which are wildcards of topics; take another name"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn arguments(kind: QueueKind, spec: &QueueSpec) -> FieldTable {
+    match kind {
+        QueueKind::Priority => table([(
+            "x-max-priority",
+            AMQPValue::LongInt(spec.max_priority.into()),
+        )]),
+        QueueKind::Classic => FieldTable::default(),
+        // What a quorum queue gives up (RabbitMQ 4: after 20 deliveries) would be dropped without an exchange.
+        QueueKind::Quorum => table([
+            ("x-queue-type", text("quorum")),
+            ("x-dead-letter-exchange", text(DEAD_EXCHANGE)),
+            ("x-dead-letter-routing-key", text(&spec.name)),
+            ("x-dead-letter-strategy", text("at-least-once")),
+            ("x-overflow", text("reject-publish")),
+        ]),
+    }
+}
+
+fn waiting(level: u32, next: &str) -> FieldTable {
+    table([
+        ("x-queue-type", text("quorum")),
+        (
+            "x-message-ttl",
+            AMQPValue::LongLongInt(delay::lifetime(level)),
+        ),
+        ("x-dead-letter-exchange", text(next)),
+        ("x-dead-letter-strategy", text("at-least-once")),
+        ("x-overflow", text("reject-publish")),
+    ])
+}
+
+fn table<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in entries {
+        table.insert(ShortString::from(name), value);
+    }
+    table
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
