@@ -12,15 +12,18 @@
 
 mod broker;
 mod consumer;
+mod dead;
 mod delay;
 mod failure;
 mod link;
 mod message;
 mod publish;
+mod results;
 mod settings;
 mod settle;
 mod topology;
 pub mod wire;
 
 pub use broker::AmqpBroker;
+pub use results::AmqpResults;
 pub use settings::{AmqpBuilder, QueueKind, SettingsError, URL_VARIABLE};

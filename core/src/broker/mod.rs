@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::event::Envelope;
 
+pub mod conformance;
 mod dead;
 mod memory;
 

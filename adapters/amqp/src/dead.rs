@@ -1,0 +1,208 @@
+//! The dead letters of a service's queue.
+//!
+//! A queue cannot be searched. So a look-through takes every letter that was there at its start, over a channel of its
+//! own; what it does not settle goes back to its place when the channel closes. Two at once share the letters.
+
+use async_trait::async_trait;
+use celerysalt::broker::{BrokerError, DeadLetter, DeadLetters, DeadReason, DeadSelection};
+use celerysalt::event::{Envelope, Meta};
+use chrono::{DateTime, Utc};
+use lapin::options::{BasicAckOptions, BasicGetOptions};
+use lapin::{Acker, Channel};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::broker::{AmqpBroker, Shared};
+use crate::delay::Ticks;
+use crate::failure::{of_queue, unreachable, words};
+use crate::message::{Change, Message, Raw};
+use crate::topology::dead_queue;
+use crate::wire::{self, Incoming, headers};
+
+#[async_trait]
+impl DeadLetters for AmqpBroker {
+    async fn list(
+        &self,
+        queue: &str,
+        selection: &DeadSelection,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        let look = LookThrough::open(&self.0, queue).await?;
+        let listed = look.list(selection, limit).await;
+        look.close().await;
+        listed
+    }
+
+    async fn replay(&self, queue: &str, selection: &DeadSelection) -> Result<usize, BrokerError> {
+        let look = LookThrough::open(&self.0, queue).await?;
+        let replayed = look.settle(selection, true).await;
+        look.close().await;
+        replayed
+    }
+
+    async fn purge(&self, queue: &str, selection: &DeadSelection) -> Result<usize, BrokerError> {
+        let look = LookThrough::open(&self.0, queue).await?;
+        let purged = look.settle(selection, false).await;
+        look.close().await;
+        purged
+    }
+}
+
+struct LookThrough<'a> {
+    broker: &'a Shared,
+    queue: &'a str,
+    dead: String,
+    channel: Channel,
+}
+
+impl<'a> LookThrough<'a> {
+    async fn open(broker: &'a Shared, queue: &'a str) -> Result<Self, BrokerError> {
+        let channel = broker.consume_link.channel().await?;
+        Ok(Self {
+            broker,
+            queue,
+            dead: dead_queue(queue),
+            channel,
+        })
+    }
+
+    /// Puts back what was not settled.
+    async fn close(self) {
+        // When the connection is lost, that puts it back.
+        let _ = self.channel.close(200, "looked through".into()).await;
+    }
+
+    /// The next letter, and how many are behind it.
+    async fn take(&self) -> Result<Option<(Raw, Acker, u32)>, BrokerError> {
+        let taken = self
+            .channel
+            .basic_get(self.dead.as_str().into(), BasicGetOptions::default())
+            .await;
+        let taken = taken.map_err(|error| of_queue(&self.dead, &error))?;
+        Ok(taken.map(|message| {
+            let (raw, acker) = Raw::of(message.delivery);
+            (raw, acker, message.message_count)
+        }))
+    }
+
+    async fn list(
+        &self,
+        selection: &DeadSelection,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        let mut letters = Vec::new();
+        while letters.len() < limit
+            && let Some((raw, _, _)) = self.take().await?
+        {
+            letters
+                .extend(Some(letter(&raw, self.queue)).filter(|letter| selection.covers(letter)));
+        }
+        Ok(letters)
+    }
+
+    /// Takes out the selected letters among those that are there now, and publishes them first if told so.
+    async fn settle(&self, selection: &DeadSelection, replay: bool) -> Result<usize, BrokerError> {
+        let mut settled = 0;
+        let mut left = None;
+        while left != Some(0)
+            && let Some((raw, acker, behind)) = self.take().await?
+        {
+            left = Some(left.map_or(behind, |left: u32| left.saturating_sub(1).min(behind)));
+            let letter = letter(&raw, self.queue);
+            if !selection.covers(&letter) {
+                continue;
+            }
+            if replay {
+                self.broker
+                    .send_on(self.queue, self.revived(&raw, letter)?)
+                    .await?;
+            }
+            let acked = acker.ack(BasicAckOptions::default()).await;
+            acked.map_err(|error| unreachable(words(&error)))?;
+            settled += 1;
+        }
+        Ok(settled)
+    }
+
+    /// A letter's message for its queue: for the handler that gave up, untried, wanted now.
+    fn revived(&self, raw: &Raw, letter: DeadLetter) -> Result<Message, BrokerError> {
+        if decoded(raw).is_none() {
+            // No event yet: a newer version of the service may read it.
+            return Ok(raw.again(
+                self.queue,
+                None::<Ticks>,
+                &self.broker.settings.delays,
+                Change::Nothing,
+            ));
+        }
+        let DeadLetter {
+            mut envelope,
+            reason,
+            ..
+        } = letter;
+        envelope.meta.eta = None;
+        envelope.meta.expires = None;
+        let settings = &self.broker.settings;
+        let encoded = wire::encode(&envelope, settings.dialect, &settings.origin());
+        let encoded = encoded.map_err(|error| BrokerError::Queue {
+            queue: self.dead.clone(),
+            reason: error.to_string(),
+        })?;
+        let message = encoded.retry_of(reason.handler.as_deref(), 0);
+        Ok(Message {
+            exchange: "".into(),
+            routing_key: self.queue.into(),
+            properties: message.properties,
+            body: message.body,
+        })
+    }
+}
+
+fn decoded(raw: &Raw) -> Option<Envelope> {
+    let incoming = Incoming {
+        routing_key: raw.routing_key.as_str(),
+        properties: &raw.properties,
+        body: &raw.body,
+        now: DateTime::UNIX_EPOCH,
+    };
+    wire::decode(&incoming).ok().map(|decoded| decoded.envelope)
+}
+
+fn letter(raw: &Raw, queue: &str) -> DeadLetter {
+    let table = raw.properties.headers().as_ref();
+    let text = |name| headers::text(table, name).map(String::from);
+    let died_at = text(headers::DEAD_AT).and_then(|at| at.parse::<DateTime<Utc>>().ok());
+    DeadLetter {
+        envelope: decoded(raw).unwrap_or_else(|| undecodable(raw)),
+        reason: DeadReason {
+            handler: text(headers::DEAD_HANDLER),
+            attempts: headers::count(table, headers::DEAD_ATTEMPTS).unwrap_or_default(),
+            error: text(headers::DEAD_ERROR)
+                .unwrap_or_else(|| "RabbitMQ dead-lettered it (see its `x-death`)".to_owned()),
+        },
+        origin: text(headers::DEAD_ORIGIN).unwrap_or_else(|| queue.to_owned()),
+        died_at: died_at.unwrap_or(DateTime::UNIX_EPOCH),
+    }
+}
+
+/// A message that is no event, shown as one: its text under `undecodable`, with an id that stays the same.
+fn undecodable(raw: &Raw) -> Envelope {
+    const MOST: usize = 2_000;
+    let text: String = String::from_utf8_lossy(&raw.body)
+        .chars()
+        .take(MOST)
+        .collect();
+    let table = raw.properties.headers().as_ref();
+    let named = raw.properties.message_id().as_ref().map(|id| id.as_str());
+    let id = named
+        .and_then(|id| Uuid::parse_str(id).ok())
+        .unwrap_or_else(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, &raw.body));
+    Envelope {
+        id,
+        topic: headers::text(table, headers::TOPIC)
+            .map_or_else(|| raw.routing_key.to_string(), String::from),
+        version: None,
+        payload: json!({ "undecodable": text }),
+        meta: Meta::default(),
+    }
+}

@@ -1,0 +1,71 @@
+//! A RabbitMQ for tests: names of the test's own on the server that the environment names.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use celerysalt_amqp::{AmqpBroker, AmqpBuilder};
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use lapin::{Channel, Connection, ConnectionProperties};
+use uuid::Uuid;
+
+/// The server of the tests.
+pub(crate) fn url() -> String {
+    std::env::var("CELERYSALT_TEST_RABBITMQ_URL").expect(
+        "CELERYSALT_TEST_RABBITMQ_URL names a RabbitMQ; `cargo xtask services up` starts one",
+    )
+}
+
+/// What a test declares carries its mark, and goes when the test ends.
+pub(crate) struct Mesh {
+    pub(crate) mark: String,
+    pub(crate) broker: AmqpBroker,
+}
+
+impl Mesh {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(set: impl FnOnce(AmqpBuilder) -> AmqpBuilder) -> Self {
+        let mark = format!("t{}", Uuid::new_v4().simple());
+        let builder = AmqpBroker::builder(&url())
+            .unwrap()
+            .exchange(format!("{mark}-events"))
+            .service(&mark);
+        Self {
+            broker: set(builder).build(),
+            mark,
+        }
+    }
+
+    pub(crate) fn name(&self, name: &str) -> String {
+        format!("{name}-{}", self.mark)
+    }
+
+    /// A channel of the test's own.
+    pub(crate) async fn channel() -> (Connection, Channel) {
+        let connection = Connection::connect(&url(), ConnectionProperties::default())
+            .await
+            .unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        (connection, channel)
+    }
+
+    /// Removes these queues with their dead letters, and the exchange.
+    pub(crate) async fn remove(self, queues: &[String]) {
+        self.broker.close().await;
+        let (connection, channel) = Self::channel().await;
+        for queue in queues {
+            for name in [queue.clone(), format!("{queue}.dead")] {
+                channel
+                    .queue_delete(name.into(), QueueDeleteOptions::default())
+                    .await
+                    .unwrap();
+            }
+        }
+        let exchange = format!("{}-events", self.mark);
+        channel
+            .exchange_delete(exchange.into(), ExchangeDeleteOptions::default())
+            .await
+            .unwrap();
+        connection.close(200, "done".into()).await.unwrap();
+    }
+}
