@@ -70,6 +70,7 @@ pub mod field;
 pub mod follow;
 pub mod handler;
 pub mod history;
+pub mod inbox;
 pub mod json;
 pub mod model;
 pub mod names;

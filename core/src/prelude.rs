@@ -6,6 +6,7 @@ pub use crate::extract::{
     EventId, FromContext, Payload, RawEvent, Retries, SoftLimit, State, Topic,
 };
 pub use crate::handler::{Context, HandlerError};
+pub use crate::inbox::{Once, Receipt};
 pub use crate::model::Operation;
 pub use crate::publisher::{Publish, Publisher};
 pub use crate::rpc::{Call, CallError, RpcClient};

@@ -8,6 +8,7 @@
 //! | [`Envelope`](crate::event::Envelope) | the whole event as it travelled |
 //! | [`Meta`](crate::event::Meta) | everything but the payload: chain, priority, trace context |
 //! | [`EventId`], [`Topic`], [`Retries`] | one thing each |
+//! | [`Receipt`](crate::inbox::Receipt) | the event and the running handler: for handlers that take effect once |
 //! | [`State<T>`] | a value that the application gave to the worker; `Option<State<T>>` when it may be absent |
 //! | [`SoftLimit`] | tells when the soft time limit is reached |
 //! | [`Context`] | all of the above, by hand |
@@ -45,7 +46,7 @@ use crate::handler::Context;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a subscriber",
     label = "not an extractor",
-    note = "an argument is an event (put `#[celerysalt::event(\"some.topic\")]` on the struct) or one of `celerysalt::extract`: `Payload<T>`, `RawEvent`, `State<T>`, `EventId`, `Topic`, `Retries`, `SoftLimit`, `Meta`, `Envelope`, `Context`",
+    note = "an argument is an event (put `#[celerysalt::event(\"some.topic\")]` on the struct) or one of `celerysalt::extract`: `Payload<T>`, `RawEvent`, `State<T>`, `EventId`, `Topic`, `Retries`, `Receipt`, `SoftLimit`, `Meta`, `Envelope`, `Context`",
     note = "a type of your own becomes one by `impl celerysalt::extract::FromContext`"
 )]
 pub trait FromContext: Sized {

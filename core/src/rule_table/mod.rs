@@ -36,6 +36,7 @@
 //! skipped and reported at every save, and stops nobody. Rules of models that this process does not have are kept and
 //! ignored.
 
+pub mod conformance;
 mod memory;
 mod snapshot;
 mod store;

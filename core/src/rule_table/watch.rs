@@ -1,6 +1,7 @@
 //! Keeps what is loaded current.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
@@ -28,32 +29,43 @@ impl RuleTable {
     ///
     /// A store that is down is logged and tried again with backoff; saves go on with the rules that were loaded last.
     pub async fn watch(&self, shutdown: impl Future<Output = ()> + Send) {
+        let mut watcher = Watcher {
+            table: self,
+            failures: 0,
+            is_deaf: false,
+        };
         tokio::select! {
             biased;
             () = shutdown => {}
-            never = self.keep_current() => match never {},
+            never = watcher.keep_current() => match never {},
         }
     }
+}
 
-    async fn keep_current(&self) -> Infallible {
-        let mut failures = 0;
+struct Watcher<'a> {
+    table: &'a RuleTable,
+    /// How often the table could not be read since it last could.
+    failures: u32,
+    /// The store could not be listened to when last tried.
+    is_deaf: bool,
+}
+
+impl Watcher<'_> {
+    async fn keep_current(&mut self) -> Infallible {
         let mut woken = false;
         loop {
             match self.refresh().await {
                 Ok(moved) => {
-                    if failures > 0 {
-                        tracing::info!("the table of rules can be read again");
-                    }
-                    failures = 0;
+                    self.is_up();
                     if woken && !moved {
-                        self.clock.sleep(PAUSE).await;
+                        self.sleep(PAUSE).await;
                     }
                     woken = self.wait().await;
                 }
                 Err(error) => {
-                    tell(&error, failures);
-                    self.clock.sleep(BACKOFF.delay(failures)).await;
-                    failures = failures.saturating_add(1);
+                    self.is_down(&error);
+                    self.sleep(BACKOFF.delay(self.failures)).await;
+                    self.failures = self.failures.saturating_add(1);
                 }
             }
         }
@@ -63,39 +75,56 @@ impl RuleTable {
     async fn refresh(&self) -> Result<bool, RuleTableError> {
         let loaded = snapshot::current().map(|snapshot| snapshot.revision);
         // Also a lower revision is another one: the database may have been restored.
-        if loaded == Some(self.store.revision().await?) {
+        if loaded == Some(self.table.store.revision().await?) {
             return Ok(false);
         }
-        let revision = self.load().await?;
+        let revision = self.table.load().await?;
         tracing::debug!(revision, "the table of rules was loaded");
         metrics::gauge!("celerysalt_rule_table_revision").set(revision as f64);
         Ok(true)
     }
 
     /// Waits until it is time to look at the revision; whether the store said so.
-    async fn wait(&self) -> bool {
+    async fn wait(&mut self) -> bool {
         let since = snapshot::current().map_or(0, |snapshot| snapshot.revision);
+        let store = &self.table.store;
         let told = tokio::select! {
-            told = self.store.changed(since) => told,
-            () = self.clock.sleep(self.store.poll_interval()) => return false,
+            told = store.changed(since) => told,
+            () = self.sleep(store.poll_interval()) => return false,
         };
+        let was_deaf = std::mem::replace(&mut self.is_deaf, told.is_err());
         let Err(error) = told else {
             return true;
         };
-        tracing::warn!(%error, "cannot listen for changes of the table of rules; polls instead");
-        self.clock.sleep(POLL).await;
+        if !was_deaf {
+            let error = &error as &dyn Error;
+            tracing::warn!(
+                error,
+                "cannot listen for changes of the table of rules; asks for them instead"
+            );
+        }
+        self.sleep(POLL).await;
         false
     }
-}
 
-fn tell(error: &RuleTableError, failures: u32) {
-    let error = error as &dyn std::error::Error;
-    metrics::counter!("celerysalt_rule_table_errors_total").increment(1);
-    match failures {
-        0 => tracing::warn!(
-            error,
-            "cannot read the table of rules; saves go on with those that were loaded last"
-        ),
-        _ => tracing::debug!(error, failures, "cannot read the table of rules yet"),
+    async fn sleep(&self, time: Duration) {
+        self.table.clock.sleep(time).await;
+    }
+
+    fn is_up(&mut self) {
+        if std::mem::take(&mut self.failures) > 0 {
+            tracing::info!("the table of rules can be read again");
+        }
+    }
+
+    fn is_down(&self, error: &RuleTableError) {
+        metrics::counter!("celerysalt_rule_table_errors_total").increment(1);
+        if self.failures == 0 {
+            let error = error as &dyn Error;
+            tracing::warn!(
+                error,
+                "cannot read the table of rules; saves go on with what was loaded last"
+            );
+        }
     }
 }
