@@ -8,3 +8,4 @@ pub mod order;
 pub mod outcome;
 pub mod relaying;
 pub mod save;
+pub mod soak;

@@ -76,6 +76,18 @@ pub(crate) enum Error {
          or set MYSQLCLIENT_LIB_DIR and MYSQLCLIENT_VERSION"
     )]
     MissingLibrary,
+    /// The Python of the peers could not be set up.
+    #[error(
+        "no Python with {packages}; mend that, or set {variable} to a Python of your own that has them"
+    )]
+    NoPython {
+        /// What was to be installed.
+        packages: String,
+        /// The variable that makes it unnecessary.
+        variable: &'static str,
+        /// What went wrong.
+        source: Box<Error>,
+    },
     /// root has no unprivileged account to run a server as.
     #[error("servers do not run as root, and /etc/passwd lists neither of {0:?}")]
     NoAccount([&'static str; 2]),
@@ -108,6 +120,12 @@ pub(crate) enum Error {
         /// The line, counted from 1.
         line: usize,
     },
+    /// A soak cannot last that long.
+    #[error("a soak of {0} minutes cannot be; give a number above 0")]
+    SoakTime(f64),
+    /// The soak's table shows what did not hold.
+    #[error("the soak found events that do not equal committed transitions, see above")]
+    SoakFailed,
     /// `services env` was asked for before `services up`.
     #[error("the services are not up; run `cargo xtask services up`")]
     ServicesDown,

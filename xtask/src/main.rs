@@ -2,6 +2,7 @@
 //!
 //! - `services up|down|env`: private servers for the tests, on 127.0.0.1.
 //! - `test`: every test, with those servers.
+//! - `soak`: savers and relays that are killed again and again, and the proof that nothing was lost.
 //! - `ci`: all that must pass before a change is merged.
 
 mod ci;
@@ -11,6 +12,7 @@ mod metadata;
 mod native;
 mod process;
 mod services;
+mod soak;
 mod test;
 mod workspace;
 
@@ -34,6 +36,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Services(action) => services::run(&action).map(|()| ExitCode::SUCCESS),
         Command::Test(options) => test::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Ci(options) => ci::run(&options),
     }
 }
@@ -53,7 +56,9 @@ enum Command {
     Services(services::Action),
     /// Start the services, run every test, stop the services
     Test(test::Options),
-    /// Everything that must pass: format, lints, docs, tests, examples, features
+    /// Kill savers, relays and databases for a while; then events must equal committed transitions
+    Soak(soak::Options),
+    /// Everything that must pass: format, lints, docs, tests, soak, examples, features
     Ci(ci::Options),
 }
 

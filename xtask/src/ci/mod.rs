@@ -11,7 +11,7 @@ use clap::Args;
 
 use self::summary::Summary;
 use crate::error::Error;
-use crate::{error, native, process, test, workspace};
+use crate::{error, native, process, soak, test, workspace};
 
 /// What to check.
 #[derive(Args)]
@@ -53,6 +53,7 @@ const STEPS: &[Step] = &[
         is_tests: true,
         ..step("tests", test::check)
     },
+    step("soak", soak::briefly),
     step("examples", examples::run_each_twice),
     step("features", features::check_each_alone),
 ];

@@ -17,16 +17,21 @@ mod python;
 mod rabbitmq;
 mod redis;
 mod runner;
-mod server;
+pub(crate) mod server;
 mod service;
 mod state;
 mod temporary_file;
 
 use clap::Subcommand;
 
+pub(crate) use self::instance::{Instance, Signal};
+pub(crate) use self::mariadb::MariaDb;
+pub(crate) use self::postgres::Postgres;
+pub(crate) use self::service::HasUrl;
+pub(crate) use self::state::State;
+
 use self::env_file::EnvFile;
 use self::service::{Available, Service};
-use self::state::State;
 use crate::error::Error;
 
 const SERVICES: &[&dyn Service] = &[

@@ -47,6 +47,11 @@ impl Service for Python {
         if outcome.is_err() {
             folder::remove(&folder)?;
         }
+        let outcome = outcome.map_err(|source| Error::NoPython {
+            packages: REQUIREMENTS.join(", "),
+            variable: VARIABLE,
+            source: Box::new(source),
+        });
         outcome.map(|()| variables(&python(&folder)))
     }
 

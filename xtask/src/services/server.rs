@@ -97,13 +97,16 @@ impl Place {
 }
 
 /// The instance that an earlier call started, if it still answers.
-pub(crate) fn running(server: &impl Server, state: &State) -> Result<Option<Instance>, Error> {
+pub(crate) fn running(
+    server: &(impl Server + ?Sized),
+    state: &State,
+) -> Result<Option<Instance>, Error> {
     let instance = Instance::load(&state.instance_file(server.name()))?;
     Ok(instance.filter(|instance| instance.is_alive() && server.answers(instance.port)))
 }
 
 /// Starts a fresh instance in place of whatever an earlier one left. A failed start leaves no process and no data.
-pub(crate) fn start(server: &impl Server, state: &State) -> Result<Instance, Error> {
+pub(crate) fn start(server: &(impl Server + ?Sized), state: &State) -> Result<Instance, Error> {
     stop(server, state)?;
     server.install()?;
     let runner = Runner::choose(server.account())?;
@@ -117,7 +120,7 @@ pub(crate) fn start(server: &impl Server, state: &State) -> Result<Instance, Err
 }
 
 /// Stops the recorded instance and removes its data. Tells whether there was one.
-pub(crate) fn stop(server: &impl Server, state: &State) -> Result<bool, Error> {
+pub(crate) fn stop(server: &(impl Server + ?Sized), state: &State) -> Result<bool, Error> {
     let record = state.instance_file(server.name());
     let Some(instance) = Instance::load(&record)? else {
         return Ok(false);
@@ -126,8 +129,29 @@ pub(crate) fn stop(server: &impl Server, state: &State) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Ends an instance by these signals and starts it again over the same data, on the same port.
+pub(crate) fn restart(
+    server: &(impl Server + ?Sized),
+    state: &State,
+    instance: &Instance,
+    signals: &[Signal],
+) -> Result<Instance, Error> {
+    if !instance.end(signals) {
+        return Err(Error::StillRunning {
+            service: server.name(),
+            pid: instance.pid,
+        });
+    }
+    let place = Place {
+        runner: Runner::choose(server.account())?,
+        home: instance.home.clone(),
+        port: instance.port,
+    };
+    launch(server, state, &place)
+}
+
 fn start_in(
-    server: &impl Server,
+    server: &(impl Server + ?Sized),
     state: &State,
     runner: Runner,
     home: &Path,
@@ -142,7 +166,11 @@ fn start_in(
 }
 
 /// Starts the process and gives it once it answers.
-fn launch(server: &impl Server, state: &State, place: &Place) -> Result<Instance, Error> {
+fn launch(
+    server: &(impl Server + ?Sized),
+    state: &State,
+    place: &Place,
+) -> Result<Instance, Error> {
     let mut child = spawn(server.command(place)?, &place.log())?;
     let instance = place.instance(&child);
     let recorded = instance.save(&state.instance_file(server.name()));
@@ -167,7 +195,11 @@ fn spawn(mut command: Command, log: &Path) -> Result<Child, Error> {
     })
 }
 
-fn wait_until_ready(server: &impl Server, place: &Place, child: &mut Child) -> Result<(), Error> {
+fn wait_until_ready(
+    server: &(impl Server + ?Sized),
+    place: &Place,
+    child: &mut Child,
+) -> Result<(), Error> {
     let not_ready = |problem| Error::NotReady {
         service: server.name(),
         problem,
@@ -244,6 +276,21 @@ mod tests {
         assert!(stop(&RUNS, &state)?);
         assert!(!instance.is_alive() && !instance.home.exists());
         assert!(!stop(&RUNS, &state)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_restart_keeps_home_and_port() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let state = State::at(folder.path().to_owned())?;
+        let first = start(&RUNS, &state)?;
+        std::fs::write(first.home.join("data"), "kept")?;
+        let second = restart(&RUNS, &state, &first, &[("KILL", Duration::from_secs(10))])?;
+        assert!(!first.is_alive() && second.is_alive());
+        assert_eq!((&second.home, second.port), (&first.home, first.port));
+        assert_eq!(std::fs::read_to_string(second.home.join("data"))?, "kept");
+        assert_eq!(running(&RUNS, &state)?, Some(second));
+        assert!(stop(&RUNS, &state)?);
         Ok(())
     }
 
