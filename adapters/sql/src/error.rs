@@ -2,8 +2,8 @@
 
 use celerysalt::outbox::OutboxError;
 
-/// PostgreSQL: undefined table, undefined column.
-const POSTGRES_MISSING: [&str; 2] = ["42P01", "42703"];
+/// Undefined table, undefined column: PostgreSQL's, then MySQL's.
+const MISSING: [&str; 4] = ["42P01", "42703", "42S02", "42S22"];
 /// SQLite has no code of its own for these; the beginnings of its texts have not changed in decades.
 const SQLITE_MISSING: [&str; 3] = [
     "no such table: celerysalt_",
@@ -26,7 +26,7 @@ fn not_migrated(error: &sqlx::Error) -> bool {
         Some("1") => SQLITE_MISSING
             .iter()
             .any(|start| error.message().starts_with(start)),
-        Some(code) => POSTGRES_MISSING.contains(&code),
+        Some(code) => MISSING.contains(&code),
         None => false,
     }
 }

@@ -11,6 +11,9 @@ use celerysalt::outbox::{
 };
 use chrono::{DateTime, Utc};
 
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use crate::{portable::PortableOutbox, session::Pool};
+
 /// The outbox in a database. Clones share the connections and the signal that wakes relays.
 #[derive(Clone)]
 pub struct SqlOutbox(Arc<dyn Store>);
@@ -21,6 +24,14 @@ trait Store: OutboxStore + DeadLetterStore {}
 impl<T: OutboxStore + DeadLetterStore> Store for T {}
 
 impl SqlOutbox {
+    /// The outbox in a MySQL (8.0.16 and newer) or MariaDB (10.6 and newer) database. Relays are woken by what this
+    /// store itself appends; they find what other connections write at their next poll, or by
+    /// [`wake`](celerysalt::outbox::wake).
+    #[cfg(feature = "mysql")]
+    pub fn mysql(pool: sqlx::MySqlPool) -> Self {
+        Self(Arc::new(PortableOutbox::new(Pool::Mysql(pool))))
+    }
+
     /// The outbox in a PostgreSQL database. Relays are woken by `LISTEN`, on a connection of its own.
     #[cfg(feature = "postgres")]
     pub fn postgres(pool: sqlx::PgPool) -> Self {
@@ -31,7 +42,7 @@ impl SqlOutbox {
     /// connections write at their next poll, or by [`wake`](celerysalt::outbox::wake).
     #[cfg(feature = "sqlite")]
     pub fn sqlite(pool: sqlx::SqlitePool) -> Self {
-        Self(Arc::new(crate::sqlite::SqliteOutbox::new(pool)))
+        Self(Arc::new(PortableOutbox::new(Pool::Sqlite(pool))))
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use celerysalt::broker::{DeadLetter, DeadReason};
 use celerysalt::event::{Envelope, Meta};
-use celerysalt::outbox::{OutboxError, OutboxEvent, Progress, QUARANTINE_AFTER};
+use celerysalt::outbox::{OutboxError, OutboxEvent, QUARANTINE_AFTER};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
 use uuid::Uuid;
+
+use crate::session::{Columns, document, need};
 
 /// How long an unreadable event is put off before it is looked at again.
 const CORRUPT_PAUSE: TimeDelta = TimeDelta::minutes(5);
@@ -25,50 +27,65 @@ pub(crate) struct Corrupt {
     pub(crate) error: String,
 }
 
-/// The columns that hold JSON and need a second look.
-pub(crate) struct Documents {
-    pub(crate) payload: Value,
-    pub(crate) meta: Value,
-    pub(crate) progress: Value,
-    pub(crate) targets: Option<Value>,
+/// Reads a candidate, with the token of the claim that would hold it.
+///
+/// # Errors
+/// When not even its place can be read; any other fault makes it an unreadable event.
+pub(crate) fn candidate(row: &impl Columns, token: Uuid) -> sqlx::Result<Candidate> {
+    Ok(Candidate {
+        seq: need("seq", row.number("seq")?)?,
+        aggregate: row.text("aggregate")?,
+        lost_claims: row.count("lost_claims")?,
+        event: readable(row, token),
+    })
 }
 
-impl Documents {
-    /// Reads the documents into the event, whose topic, version and aggregate have columns of their own.
-    pub(crate) fn into_event(self, columns: Columns) -> Result<OutboxEvent, serde_json::Error> {
-        let mut meta: Meta = serde_json::from_value(self.meta)?;
-        meta.aggregate = columns.aggregate;
-        let envelope = Envelope {
-            id: columns.id,
-            topic: columns.topic,
-            version: columns.version,
-            payload: self.payload,
-            meta,
-        };
-        let progress: Progress = serde_json::from_value(self.progress)?;
-        let targets = self.targets.map(serde_json::from_value).transpose()?;
-        Ok(OutboxEvent {
-            attempts: columns.attempts,
-            progress,
-            targets: targets.unwrap_or_default(),
-            lost_claims: columns.lost_claims,
-            unroutable_since: columns.unroutable_since,
-            ..OutboxEvent::new(envelope, columns.created_at, columns.token)
+fn readable(row: &impl Columns, token: Uuid) -> Result<OutboxEvent, OutboxError> {
+    let id = row.id("id").and_then(|id| need("id", id));
+    let id = id.map_err(|error| corrupt("(unknown)", error))?;
+    event(row, id, token).map_err(|error| corrupt(&id.to_string(), error))
+}
+
+fn event(row: &impl Columns, id: Uuid, token: Uuid) -> sqlx::Result<OutboxEvent> {
+    let mut meta: Meta = document(row, "meta")?;
+    meta.aggregate = row.text("aggregate")?;
+    let envelope = Envelope {
+        id,
+        topic: need("topic", row.text("topic")?)?,
+        version: row.text("version")?,
+        payload: document(row, "payload")?,
+        meta,
+    };
+    let created_at = need("created_at", row.instant("created_at")?)?;
+    let targets = row.json("targets")?.map(|_| document(row, "targets"));
+    Ok(OutboxEvent {
+        attempts: row.count("attempts")?,
+        progress: document(row, "progress")?,
+        targets: targets.transpose()?.unwrap_or_default(),
+        lost_claims: row.count("lost_claims")?,
+        unroutable_since: row.instant("unroutable_since")?,
+        ..OutboxEvent::new(envelope, created_at, token)
+    })
+}
+
+/// Reads a dead letter.
+pub(crate) fn letter(row: &impl Columns) -> Result<DeadLetter, OutboxError> {
+    let read = || -> sqlx::Result<DeadLetter> {
+        Ok(DeadLetter {
+            envelope: document(row, "envelope")?,
+            reason: DeadReason {
+                handler: row.text("handler")?,
+                attempts: row.count("attempts")?,
+                error: need("error", row.text("error")?)?,
+            },
+            origin: need("origin", row.text("origin")?)?,
+            died_at: need("died_at", row.instant("died_at")?)?,
         })
-    }
-}
-
-/// The columns that hold no JSON.
-pub(crate) struct Columns {
-    pub(crate) id: Uuid,
-    pub(crate) topic: String,
-    pub(crate) version: Option<String>,
-    pub(crate) aggregate: Option<String>,
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) attempts: u32,
-    pub(crate) lost_claims: u32,
-    pub(crate) unroutable_since: Option<DateTime<Utc>>,
-    pub(crate) token: Uuid,
+    };
+    read().map_err(|error| match row.id("event_id") {
+        Ok(Some(id)) => corrupt(&id.to_string(), error),
+        _ => corrupt("(unknown)", error),
+    })
 }
 
 /// What of the candidates is claimed, and what is to be put off as unreadable.

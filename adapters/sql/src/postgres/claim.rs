@@ -1,13 +1,12 @@
 //! Takes events from the outbox, so that each aggregate stays in order with any number of relays.
 
-use celerysalt::outbox::{OutboxError, OutboxEvent};
+use celerysalt::outbox::OutboxEvent;
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::begin;
-use crate::stored::{Candidate, Columns, Corrupt, Documents, corrupt, look_again, select};
+use crate::stored::{Corrupt, candidate, look_again, select};
 
 /// Locks what is due and free. What waits behind a waiting or claimed event of its aggregate is left out, so
 /// that one stopped aggregate does not fill the batch.
@@ -113,53 +112,4 @@ async fn put_off(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-fn candidate(row: &PgRow, token: Uuid) -> sqlx::Result<Candidate> {
-    Ok(Candidate {
-        seq: row.try_get("seq")?,
-        aggregate: row.try_get("aggregate")?,
-        lost_claims: count(row, "lost_claims")?,
-        event: event(row, token),
-    })
-}
-
-fn event(row: &PgRow, token: Uuid) -> Result<OutboxEvent, OutboxError> {
-    let id: Uuid = row
-        .try_get("id")
-        .map_err(|error| corrupt("(unknown)", error))?;
-    let fault = |error: sqlx::Error| corrupt(&id.to_string(), error);
-    let columns = columns(row, id, token).map_err(fault)?;
-    let documents = documents(row).map_err(fault)?;
-    documents
-        .into_event(columns)
-        .map_err(|error| corrupt(&id.to_string(), error))
-}
-
-fn columns(row: &PgRow, id: Uuid, token: Uuid) -> sqlx::Result<Columns> {
-    Ok(Columns {
-        id,
-        topic: row.try_get("topic")?,
-        version: row.try_get("version")?,
-        aggregate: row.try_get("aggregate")?,
-        created_at: row.try_get("created_at")?,
-        attempts: count(row, "attempts")?,
-        lost_claims: count(row, "lost_claims")?,
-        unroutable_since: row.try_get("unroutable_since")?,
-        token,
-    })
-}
-
-fn documents(row: &PgRow) -> sqlx::Result<Documents> {
-    Ok(Documents {
-        payload: row.try_get("payload")?,
-        meta: row.try_get("meta")?,
-        progress: row.try_get("progress")?,
-        targets: row.try_get("targets")?,
-    })
-}
-
-/// A number that is never negative, kept in a signed column.
-fn count(row: &PgRow, column: &str) -> sqlx::Result<u32> {
-    Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0))
 }

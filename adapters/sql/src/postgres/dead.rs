@@ -6,14 +6,13 @@ use celerysalt::clock::{SystemClock, new_id};
 use celerysalt::event::Envelope;
 use celerysalt::outbox::{DeadLetterStore, OUTBOX_ORIGIN, OutboxError, OutboxEvent};
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::PgOutbox;
 use crate::error::store;
-use crate::stored::corrupt;
+use crate::stored::{corrupt, letter};
 
 const BURY: &str = "
     INSERT INTO celerysalt_dead_letters
@@ -146,23 +145,6 @@ fn bounds(selection: &DeadSelection) -> (Option<&[Uuid]>, Option<DateTime<Utc>>)
         DeadSelection::Events(events) => (Some(events), None),
         DeadSelection::Before(instant) => (None, Some(*instant)),
     }
-}
-
-fn letter(row: &PgRow) -> Result<DeadLetter, OutboxError> {
-    let id: Uuid = row.try_get("event_id").map_err(store)?;
-    let read = || -> sqlx::Result<DeadLetter> {
-        Ok(DeadLetter {
-            envelope: row.try_get::<Json<Envelope>, _>("envelope")?.0,
-            reason: DeadReason {
-                handler: row.try_get("handler")?,
-                attempts: u32::try_from(row.try_get::<i32, _>("attempts")?).unwrap_or(0),
-                error: row.try_get("error")?,
-            },
-            origin: row.try_get("origin")?,
-            died_at: row.try_get("died_at")?,
-        })
-    };
-    read().map_err(|error| corrupt(&id.to_string(), error))
 }
 
 /// Puts a dead letter's event back for its handler; `false` when it is being delivered right now.

@@ -6,13 +6,13 @@ use crate::stored::FAR;
 
 /// `2026-01-01T00:00:00.000000Z`; what is finer than a microsecond is cut off, and so is what lies beyond the four
 /// digits of a year, whose text would sort wrong.
-pub(super) fn text(instant: DateTime<Utc>) -> String {
+pub(crate) fn text(instant: DateTime<Utc>) -> String {
     instant
         .clamp(DateTime::UNIX_EPOCH, FAR)
         .to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-pub(super) fn parse(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
+pub(crate) fn parse(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
     Ok(DateTime::parse_from_rfc3339(text)?.to_utc())
 }
 
