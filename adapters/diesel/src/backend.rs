@@ -31,6 +31,10 @@ pub trait FollowBackend: Backend + Send + 'static {
     #[doc(hidden)]
     const KEEP_FIRST: &'static str = " ON CONFLICT (id) DO NOTHING";
 
+    /// What stands before the rows of `(a, b) IN (…)`.
+    #[doc(hidden)]
+    const BEFORE_ROWS: &'static str = "VALUES ";
+
     /// What a save sends first when it is a savepoint in the caller's transaction.
     #[doc(hidden)]
     const IN_SAVEPOINT: Option<&'static str> = None;
@@ -140,6 +144,8 @@ impl FollowBackend for diesel::mysql::Mysql {
     const CASTS: Casts = NO_CASTS;
 
     const KEEP_FIRST: &'static str = " ON DUPLICATE KEY UPDATE id = id";
+
+    const BEFORE_ROWS: &'static str = "";
 
     /// Fails where the server has ended the transaction (a deadlock ends all of it, not the savepoint alone): what the
     /// save wrote then would be committed statement by statement.

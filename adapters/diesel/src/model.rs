@@ -20,6 +20,12 @@ pub trait Follow: Sized + Send + 'static {
     type Table: Table + Send + 'static;
     /// The primary key: one field's type, or a tuple.
     type Key: Clone + Send + 'static;
+    /// The key's columns, a tuple also of one.
+    #[doc(hidden)]
+    type KeyColumns;
+    /// The key's values, a tuple also of one.
+    #[doc(hidden)]
+    type KeyParts: Send + Sync + 'static;
     /// The row of a key: `orders::table.find(key)`.
     type Target: IntoUpdateTarget<Table = Self::Table>;
     /// The column that holds the rules.
@@ -33,6 +39,10 @@ pub trait Follow: Sized + Send + 'static {
 
     /// This row's key.
     fn key(&self) -> Self::Key;
+
+    /// This row's key, value by value.
+    #[doc(hidden)]
+    fn key_parts(&self) -> Self::KeyParts;
 
     /// What names this row among the model's, e.g. `0198…`.
     fn key_text(&self) -> String;

@@ -20,8 +20,8 @@ use crate::error::Error;
 use crate::model::{Changes, Follow};
 use crate::session::Session;
 use crate::statement::{
-    DeleteRow, From, KeyColumn, Returning, RulesSql, SelectLast, SelectRow, SetRules, UpdateRules,
-    Where, WithRules,
+    DeleteRow, From, KeyColumn, Returning, Rows, RulesSql, SelectLast, SelectRow, SetRules,
+    UpdateRules, Where, WithRules,
 };
 use crate::writing::{Inserts, Writing};
 
@@ -47,6 +47,16 @@ pub trait FollowOn<DB: FollowBackend>: Follow + Selectable<DB> {
         statement: Q,
         session: &mut S,
     ) -> impl Future<Output = QueryResult<Option<Self>>> + Send
+    where
+        Q: QueryFragment<DB> + Send,
+        S: Session<Backend = DB>;
+
+    /// Runs a statement that gives rows.
+    #[doc(hidden)]
+    fn load<Q, S>(
+        statement: Q,
+        session: &mut S,
+    ) -> impl Future<Output = QueryResult<Vec<Self>>> + Send
     where
         Q: QueryFragment<DB> + Send,
         S: Session<Backend = DB>;
@@ -102,6 +112,14 @@ where
     {
         let rows = session.load(Returning::<M, Q, DB>::of(statement)).await?;
         Ok(rows.into_iter().next())
+    }
+
+    async fn load<Q, S>(statement: Q, session: &mut S) -> QueryResult<Vec<M>>
+    where
+        Q: QueryFragment<DB> + Send,
+        S: Session<Backend = DB>,
+    {
+        session.load(Rows::<M, Q, DB>::of(statement)).await
     }
 
     async fn write_rules<S: Session<Backend = DB>>(

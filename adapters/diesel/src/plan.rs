@@ -84,6 +84,20 @@ pub(crate) fn insert<M: Follow>(new: &M, moment: &Moment) -> Result<Plan, Follow
     follow::plan(&save, moment)
 }
 
+/// What comes with a change that the database has made of a row that was locked.
+pub(crate) fn changed<M: Follow>(old: &M, new: &M, moment: &Moment) -> Result<Plan, FollowError> {
+    let save = Save {
+        model: M::definition(),
+        operation: Operation::Update,
+        old: Some(&old.row()),
+        new: &new.row(),
+        aggregate: &old.aggregate(),
+        stored: old.rules(),
+        callers: None,
+    };
+    follow::plan(&save, moment)
+}
+
 /// What comes with a delete of a row that is locked.
 pub(crate) fn delete<M: Follow>(old: &M, moment: &Moment) -> Result<Plan, FollowError> {
     let row = old.row();

@@ -207,6 +207,31 @@ where
     }
 }
 
+/// A whole statement that gives rows of the model.
+pub(crate) struct Rows<M, Q, DB> {
+    statement: Q,
+    of: PhantomData<fn() -> (M, DB)>,
+}
+
+impl<M, Q, DB> Rows<M, Q, DB> {
+    pub(crate) fn of(statement: Q) -> Self {
+        Self {
+            statement,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<M, Q, DB> QueryFragment<DB> for Rows<M, Q, DB>
+where
+    Q: QueryFragment<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.statement.walk_ast(out)
+    }
+}
+
 /// `rules = …`, as a part of a changeset.
 pub struct SetRules<M> {
     rules: Rules,
@@ -275,6 +300,10 @@ impl<M: Selectable<DB>, Q, DB: Backend> Query for Returning<M, Q, DB> {
     type SqlType = AsSelect<M, DB>;
 }
 
+impl<M: Selectable<DB>, Q, DB: Backend> Query for Rows<M, Q, DB> {
+    type SqlType = AsSelect<M, DB>;
+}
+
 // Without a static id Diesel's cache of prepared statements goes by the SQL text.
 macro_rules! goes_by_text {
     ($([$($generics:tt)*] $statement:ty;)+) => {$(
@@ -285,9 +314,12 @@ macro_rules! goes_by_text {
     )+};
 }
 
+pub(crate) use goes_by_text;
+
 goes_by_text! {
     [M: Follow + Selectable<DB>, DB: Backend] SelectRow<M, DB>;
     [M: Follow + Selectable<DB>, DB: Backend] SelectLast<M, DB>;
     [M: Selectable<DB>, Q, DB: Backend] Returning<M, Q, DB>;
     [M: Follow] DeleteRow<M>;
+    [M: Selectable<DB>, Q, DB: Backend] Rows<M, Q, DB>;
 }

@@ -5,6 +5,7 @@
 //! planned transitions into the history.
 
 mod attach;
+mod many;
 pub mod note;
 mod outside;
 mod schemas;
@@ -23,6 +24,7 @@ use crate::rules::{self, Env, EvaluateError, RuleErrorKind, RuleErrors, RuleSets
 
 pub(crate) use attach::check_standing;
 pub use attach::{check, check_code_rules, merged};
+pub use many::{FollowedMany, ManyError};
 pub use outside::{looks_at, stands_outside};
 pub use schemas::linked_events;
 
@@ -140,6 +142,15 @@ pub enum FollowError {
         /// Why, and what to do.
         #[source]
         error: UnreadableNote,
+    },
+    /// A bulk save that cannot be followed.
+    #[error("{model}: {error}")]
+    Many {
+        /// The model.
+        model: String,
+        /// Why, and what to do.
+        #[source]
+        error: ManyError,
     },
 }
 

@@ -23,6 +23,9 @@ pub(crate) use returning::Returning;
 
 /// A way to write one row and have it back as the database holds it.
 pub trait Writing<DB: FollowBackend> {
+    /// Whether a statement that changes rows can return them.
+    const RETURNS: bool;
+
     /// Changes the row of this key, which is locked; none when it is not there.
     fn update<M, Q, S>(
         statement: Q,

@@ -19,6 +19,8 @@ use crate::session::Session;
 pub struct ReadBack;
 
 impl<DB: FollowBackend> Writing<DB> for ReadBack {
+    const RETURNS: bool = false;
+
     async fn update<M, Q, S>(statement: Q, key: M::Key, session: &mut S) -> QueryResult<Option<M>>
     where
         M: FollowOn<DB>,

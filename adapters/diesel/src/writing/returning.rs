@@ -15,6 +15,8 @@ use crate::session::Session;
 pub struct Returning;
 
 impl<DB: FollowBackend> Writing<DB> for Returning {
+    const RETURNS: bool = true;
+
     async fn update<M, Q, S>(statement: Q, _: M::Key, session: &mut S) -> QueryResult<Option<M>>
     where
         M: FollowOn<DB>,

@@ -1,34 +1,18 @@
-use std::sync::{Arc, Mutex};
-
 use celerysalt_diesel::{FollowInsert, FollowSave, FollowUpdate};
 use diesel::Connection;
-use diesel::connection::InstrumentationEvent;
 
+use crate::support::watched::Sent;
 use db::{Conn, IN_SAVEPOINT, Order, READS_BACK, TestDb, created, new_order, only_status, paid, stored};
 
-type Sent = Arc<Mutex<Vec<String>>>;
-
-/// A connection that tells which statements it runs, as `VERB table`.
+/// A connection whose statements are told.
 fn watched(test: &TestDb) -> (Conn, Sent) {
-    let sent = Sent::default();
-    let log = Arc::clone(&sent);
     let mut conn = test.connect();
-    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            log.lock().unwrap().push(short(&query.to_string()));
-        }
-    });
+    let sent = Sent::on(&mut conn);
     (conn, sent)
 }
 
 fn take(sent: &Sent) -> Vec<String> {
-    std::mem::take(&mut sent.lock().unwrap())
-}
-
-fn short(sql: &str) -> String {
-    let verb = sql.split_whitespace().next().unwrap();
-    let table = ["celerysalt_outbox", "orders"].into_iter().find(|table| sql.contains(table));
-    [Some(verb), table].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    sent.take_short()
 }
 
 /// The statements of a save in its own transaction.

@@ -78,6 +78,19 @@ pub fn until_gone(conn: &mut Conn) {
     }
 }
 
+/// Ends when another connection to this database waits for a lock.
+pub fn until_blocked(conn: &mut Conn) {
+    let waiting = "SELECT count(*) AS n FROM information_schema.innodb_trx \
+         JOIN information_schema.processlist ON id = trx_mysql_thread_id \
+         WHERE db = DATABASE() AND trx_state = 'LOCK WAIT'";
+    until_one(conn, waiting);
+}
+
+/// A trigger of MariaDB's keeps no row without an error.
+pub fn keep_order(_: &mut Conn, _: &str) -> bool {
+    false
+}
+
 impl Drop for TestDb {
     fn drop(&mut self) {
         let mut conn = self.connect();

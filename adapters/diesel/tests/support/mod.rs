@@ -14,6 +14,7 @@ pub mod mariadb;
 pub mod postgres;
 pub mod server;
 pub mod sqlite;
+pub mod watched;
 
 /// Runs the test cases of a file on each database.
 #[macro_export]

@@ -171,3 +171,12 @@ pub fn stored_rules(conn: &mut Conn, id: i32) -> String {
     let select = format!("SELECT CAST(on_change_rules AS {TEXT}) AS value FROM orders WHERE id = {id}");
     sql_query(select).get_result::<OneText>(conn).unwrap().value
 }
+
+/// Ends when a query counts one at least.
+pub fn until_one(conn: &mut Conn, query: &str) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while sql_query(query).get_result::<Count>(conn).unwrap().n == 0 {
+        assert!(std::time::Instant::now() < deadline, "none yet: {query}");
+        std::thread::yield_now();
+    }
+}

@@ -90,6 +90,24 @@ pub fn until_gone(conn: &mut Conn) {
     }
 }
 
+/// Ends when another connection of this process waits for a lock.
+pub fn until_blocked(conn: &mut Conn) {
+    let waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = current_setting('application_name') \
+         AND wait_event_type = 'Lock'";
+    until_one(conn, waiting);
+}
+
+/// Lets the database keep the order of this number as it is, whatever is sent, without an error; tells whether it can.
+pub fn keep_order(conn: &mut Conn, number: &str) -> bool {
+    conn.batch_execute(&format!(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON orders FOR EACH ROW WHEN (old.number = '{number}')
+         EXECUTE FUNCTION keep()"
+    ))
+    .unwrap();
+    true
+}
+
 impl Drop for TestDb {
     fn drop(&mut self) {
         let mut conn = self.connect();

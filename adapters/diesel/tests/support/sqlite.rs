@@ -76,6 +76,21 @@ pub fn connect(file: &str) -> Conn {
 /// SQLite has noticed that a process is dead when the next one connects.
 pub fn until_gone(_: &mut Conn) {}
 
+/// Who waits for the write lock of SQLite tells nobody.
+pub fn until_blocked(_: &mut Conn) {}
+
+/// Lets the database keep the order of this number as it is, whatever is sent, without an error; tells whether it can.
+pub fn keep_order(conn: &mut Conn, number: &str) -> bool {
+    for verb in ["UPDATE", "DELETE"] {
+        conn.batch_execute(&format!(
+            "CREATE TRIGGER keep_from_{verb} BEFORE {verb} ON orders WHEN old.number = '{number}'
+             BEGIN SELECT raise(IGNORE); END"
+        ))
+        .unwrap();
+    }
+    true
+}
+
 /// A transaction as the caller begins it.
 pub fn transaction<R>(
     conn: &mut Conn,

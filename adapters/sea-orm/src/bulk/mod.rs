@@ -6,6 +6,7 @@ mod keys;
 mod rules;
 mod update;
 
+pub use celerysalt::follow::FollowedMany;
 pub use delete::FollowDeleteMany;
 pub use update::FollowUpdateMany;
 
@@ -72,13 +73,3 @@ pub trait FollowMany: Follow {
 }
 
 impl<E: Follow> FollowMany for E {}
-
-/// What a bulk save did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FollowedMany {
-    /// Rows changed or deleted; those that a trigger kept from it are not counted.
-    pub rows_affected: u64,
-    /// Events that fired.
-    pub events: u64,
-}

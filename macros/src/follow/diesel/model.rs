@@ -100,7 +100,8 @@ fn model_impl(
     let path = &table.path;
     let keys = keys(input, fields, table)?;
     let key_types: Vec<_> = keys.iter().map(|key| &key.field.ty).collect();
-    let key_idents = keys.iter().map(|key| &key.field.ident);
+    let key_columns = keys.iter().map(|key| &key.column);
+    let key_idents: Vec<_> = keys.iter().map(|key| &key.field.ident).collect();
     let (key_type, key_value) = match key_types.as_slice() {
         [one] => (quote!(#one), quote!(#(self.#key_idents.clone())*)),
         many => (
@@ -108,7 +109,7 @@ fn model_impl(
             quote!((#(self.#key_idents.clone()),*)),
         ),
     };
-    let key_parts = keys.iter().map(|key| key.value_in_self());
+    let key_texts = keys.iter().map(|key| key.value_in_self());
     let rules_ident = &rules.field.ident;
     let rules_column = &rules.column;
     let definitions: Vec<_> = followed.iter().map(|field| field.definition()).collect();
@@ -120,6 +121,8 @@ fn model_impl(
             const NAME: &'static str = #name;
             type Table = #path::table;
             type Key = #key_type;
+            type KeyColumns = (#(#path::#key_columns,)*);
+            type KeyParts = (#(#key_types,)*);
             type Target = #private::diesel::dsl::Find<#path::table, #key_type>;
             type RulesColumn = #path::#rules_column;
 
@@ -135,8 +138,12 @@ fn model_impl(
                 #key_value
             }
 
+            fn key_parts(&self) -> Self::KeyParts {
+                (#(self.#key_idents.clone(),)*)
+            }
+
             fn key_text(&self) -> ::std::string::String {
-                [#(#private::key_part(&#key_parts)),*].join(",")
+                [#(#private::key_part(&#key_texts)),*].join(",")
             }
 
             fn row(&self) -> #private::Row {
