@@ -1,14 +1,14 @@
 -- Rules for every row of a model, changed at runtime. A change adds a row: the highest version of a rule counts,
 -- and without a document it is removed. Its revision is that of the table, so a reader who knows one asks for
--- what came after.
+-- what came after. Names are the bytes of their UTF-8: to text, `a` and `a` with a space behind it are the same.
 CREATE TABLE IF NOT EXISTS celerysalt_rules (
-    model    VARCHAR(191) NOT NULL,
-    rule_id  VARCHAR(191) NOT NULL,
-    version  BIGINT       NOT NULL,
+    model    VARBINARY(764)  NOT NULL,
+    rule_id  VARBINARY(1020) NOT NULL,
+    version  BIGINT          NOT NULL,
     document LONGTEXT,
-    revision BIGINT       NOT NULL,
+    revision BIGINT          NOT NULL,
     actor    VARCHAR(255),
-    at       DATETIME(6)  NOT NULL,
+    at       DATETIME(6)     NOT NULL,
     PRIMARY KEY (model, rule_id, version),
     INDEX celerysalt_rules_since (revision)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -1,11 +1,11 @@
 -- Rules for every row of a model, changed at runtime. A change adds a row: the highest version of a rule counts,
 -- and without a document it is removed. Its revision is that of the table, so a reader who knows one asks for
--- what came after.
+-- what came after. A document is json and not jsonb, since it is to come back as it was written.
 CREATE TABLE IF NOT EXISTS celerysalt_rules (
     model    text        NOT NULL,
     rule_id  text        NOT NULL,
     version  bigint      NOT NULL,
-    document jsonb,
+    document json,
     revision bigint      NOT NULL,
     actor    text,
     at       timestamptz NOT NULL,
