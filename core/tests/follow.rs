@@ -4,7 +4,7 @@
 use celerysalt::chain::{Chain, MAX_DEPTH};
 use celerysalt::event;
 use celerysalt::event::{Envelope, Meta};
-use celerysalt::follow::{FollowError, Moment, Plan, Save, check_code_rules, plan};
+use celerysalt::follow::{FollowError, Moment, Plan, Save, check_code_rules, plan, settle};
 use celerysalt::model::{FieldDef, ModelDef, Operation, Row};
 use celerysalt::rules::{Rule, Rules};
 use celerysalt::value::{FieldType, Value};
@@ -247,6 +247,47 @@ fn a_delete_that_another_has_claimed_fires_the_claims_events_while_the_claim_sta
     claimed.set_note(claim(old));
     let plan = delete(&claimed);
     assert_eq!((rule_ids(&plan), &plan.intents), (vec!["gone"], &vec![old]));
+}
+
+#[test]
+fn what_earlier_saves_left_is_settled_on_the_row_as_it_stands() {
+    let moment = Moment::current();
+    let (model, old, new) = (model(), row("new"), row("paid"));
+    let settled = |stored: &Rules| {
+        let save = Save {
+            model: &model,
+            operation: Operation::Update,
+            old: Some(&old),
+            new: &new,
+            aggregate: "order:1",
+            stored,
+            callers: None,
+        };
+        settle(&save, &moment).unwrap()
+    };
+    let level = rule("level", Operation::Update).level();
+    let mut noted = stored(&[rule("made", Operation::Insert), level]);
+    assert_eq!(settled(&noted), Plan::default());
+
+    let intent = uuid::Uuid::now_v7();
+    noted.set_note(Some(json!({"save": {"id": intent, "inserted": {}}})));
+    let plan = settled(&noted);
+    assert_eq!(plan.events[0].payload, json!({"to": "new"}));
+    assert_eq!(
+        (rule_ids(&plan), &plan.intents),
+        (vec!["made"], &vec![intent])
+    );
+    let left = plan.rules.unwrap();
+    assert_eq!((ids(&left), left.note()), (vec!["level"], None));
+
+    let standing = json!({"id": uuid::Uuid::now_v7(), "events": []});
+    let event = envelope();
+    let save = json!({"id": intent, "events": [event]});
+    noted.set_note(Some(json!({"save": save, "claim": standing})));
+    let plan = settled(&noted);
+    assert_eq!((plan.events, plan.intents), (vec![event], vec![intent]));
+    let left = plan.rules.unwrap();
+    assert_eq!(left.note(), Some(&json!({"claim": standing})));
 }
 
 fn delete(stored: &Rules) -> Plan {

@@ -7,15 +7,6 @@ use sea_orm::DbErr;
 use crate::entity::Follow;
 use crate::error::FollowError;
 
-/// What a row's rules become with a caller's changes, once those are found to be right.
-pub(crate) fn merged<E: Follow>(
-    stored: &CoreRules,
-    callers: &CoreRules,
-) -> Result<CoreRules, DbErr> {
-    let merged = follow::merged(&E::followed().def, stored, callers);
-    merged.map_err(|error| FollowError::from(error).into())
-}
-
 /// Checks rules that a new row is to have.
 pub(crate) fn check<E: Follow>(rules: &CoreRules) -> Result<(), DbErr> {
     let checked = follow::check(&E::followed().def, rules);

@@ -15,5 +15,5 @@ pub(crate) fn of(rules: &Rules) -> Result<Note, DbErr> {
 /// Puts a note into the rules of a row, or takes it out when it is empty.
 pub(crate) fn put(note: &Note, rules: &mut Rules) -> Result<(), DbErr> {
     note.put(rules)
-        .map_err(|error| DbErr::Json(error.to_string()))
+        .map_err(|error| FollowError::Note(error).into())
 }

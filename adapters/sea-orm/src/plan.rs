@@ -1,37 +1,14 @@
 //! What a save does beside writing its columns: found by evaluating rules, before anything is written.
 
-use celerysalt::chain::Chain;
-use celerysalt::event::Envelope;
-use celerysalt::follow;
-pub(crate) use celerysalt::follow::Moment;
-use celerysalt::model::{Change, Operation, Row};
-use celerysalt::rules::{self, Env, Rule, RuleSets, Rules as CoreRules};
+use celerysalt::follow::{self, Save};
+pub(crate) use celerysalt::follow::{Moment, Plan};
+use celerysalt::model::{Operation, Row};
+use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ActiveValue, DbErr};
-use uuid::Uuid;
 
-use crate::attach;
 use crate::entity::Follow;
 use crate::error::FollowError;
 use crate::key::Key;
-use crate::note::{self, Left, Save};
-
-/// What comes with a save.
-#[derive(Debug, Default)]
-pub(crate) struct Plan {
-    /// The events that fire, to be kept once the row is written.
-    pub(crate) events: Vec<Envelope>,
-    /// What the rules column is to hold, when it changes.
-    pub(crate) rules: Option<CoreRules>,
-    /// Intents that end with this save, since it settles what they announce.
-    pub(crate) intents: Vec<Uuid>,
-}
-
-impl Plan {
-    /// Nothing is left but the caller's own columns.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.rules.is_none() && self.intents.is_empty()
-    }
-}
 
 /// The rules that the caller sets, if any: written by `Set`, or edited in place after loading.
 pub(crate) fn callers_rules<E: Follow>(model: &mut E::ActiveModel) -> Option<CoreRules> {
@@ -42,19 +19,22 @@ pub(crate) fn callers_rules<E: Follow>(model: &mut E::ActiveModel) -> Option<Cor
     }
 }
 
-/// Whether a rule of a row, or of the code, looks at an operation.
+/// Whether a rule, or the history, looks at an operation on a row with these rules.
 pub(crate) fn follows<E: Follow>(rules: &CoreRules, operation: Operation) -> bool {
-    let looks = |rule: &Rule| rule.enabled && rule.on.contains(&operation);
-    rules.iter().any(looks) || E::followed().def.rules().iter().any(looks)
+    follow::looks_at(&E::followed().def, rules, operation)
 }
 
-/// Plans an update of a row that is locked, or will be guarded.
+/// Plans an update of a row that is locked, or will be guarded. What earlier saves without a transaction have left in
+/// the row is taken over.
 pub(crate) fn update<E: Follow>(
     old: &E::Model,
     model: &mut E::ActiveModel,
     moment: &Moment,
 ) -> Result<Plan, DbErr> {
     let callers = callers_rules::<E>(model);
+    if is_quiet::<E>(old, callers.as_ref()) {
+        return Ok(Plan::default());
+    }
     let followed = E::followed();
     let new = followed.written(&followed.row(old), model);
     changed::<E>(old, &new, callers.as_ref(), moment)
@@ -67,29 +47,27 @@ pub(crate) fn changed<E: Follow>(
     callers: Option<&CoreRules>,
     moment: &Moment,
 ) -> Result<Plan, DbErr> {
-    let stored: &CoreRules = E::rules(old);
-    let followed = E::followed();
-    let mut rules = match callers {
-        Some(callers) => attach::merged::<E>(stored, callers)?,
-        None => stored.clone(),
-    };
-    let nothing = rules.is_empty() && followed.def.rules().is_empty() && callers.is_none();
-    if nothing && stored.note().is_none() {
+    if is_quiet::<E>(old, callers) {
         return Ok(Plan::default());
     }
-    let key = Key::<E>::of_model(old).aggregate();
-    let row = followed.row(old);
-    let mut plan = Plan::default();
-    settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
-    let change = Change {
-        operation: Operation::Update,
-        old: Some(&row),
+    let stored: &CoreRules = E::rules(old);
+    let row = Stored::of::<E>(old);
+    let left = row.settle::<E>(stored, moment)?;
+    let save = Save {
         new,
-        aggregate: &key,
+        stored: left.rules.as_ref().unwrap_or(stored),
+        callers,
+        ..row.save::<E>(Operation::Update, stored)
     };
-    fire::<E>(&change, &mut rules, moment, &moment.chain, &mut plan)?;
-    plan.rules = differs(&rules, stored).then_some(rules);
-    Ok(plan)
+    let plan = follow::plan(&save, moment).map_err(FollowError::from)?;
+    Ok(left.then(plan))
+}
+
+/// Whether nothing looks at an update of a row: worth knowing before values are converted.
+fn is_quiet<E: Follow>(old: &E::Model, callers: Option<&CoreRules>) -> bool {
+    let stored: &CoreRules = E::rules(old);
+    let has_none = stored.is_empty() && stored.note().is_none() && callers.is_none();
+    has_none && !follow::stands_outside(&E::followed().def)
 }
 
 /// Refuses an insert whose on-insert rules would fire too deep in a chain, before anything is written. What
@@ -103,152 +81,63 @@ pub(crate) fn check_chain<E: Follow>(
         return Ok(());
     }
     let followed = E::followed();
-    let row = followed.written(&followed.unwritten(), model);
-    let mut ahead = Plan::default();
-    inserted::<E>(
-        &row,
-        "",
-        &mut rules.clone(),
-        &moment,
-        &moment.chain,
-        &mut ahead,
-    )
+    let ahead = Stored {
+        values: followed.written(&followed.unwritten(), model),
+        aggregate: String::new(),
+    };
+    ahead.inserted::<E>(rules, &moment).map(drop)
 }
 
-/// Plans what follows an insert: `model` is the row as the database holds it.
+/// Plans what follows an insert: `model` is the row as the database holds it. Its rules were checked before.
 pub(crate) fn insert<E: Follow>(model: &E::Model, moment: &Moment) -> Result<Plan, DbErr> {
-    let stored: &CoreRules = E::rules(model);
-    let mut rules = stored.clone();
-    rules.set_note(None);
-    let mut plan = Plan {
-        intents: note::of(stored)?
-            .save
-            .map(|save| save.id)
-            .into_iter()
-            .collect(),
-        ..Plan::default()
-    };
-    let key = Key::<E>::of_model(model).aggregate();
-    let row = E::followed().row(model);
-    inserted::<E>(&row, &key, &mut rules, moment, &moment.chain, &mut plan)?;
-    plan.rules = differs(&rules, stored).then_some(rules);
-    Ok(plan)
+    Stored::of::<E>(model).inserted::<E>(E::rules(model), moment)
 }
 
 /// Plans a delete of a row that is locked, or will be claimed.
 pub(crate) fn delete<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan, DbErr> {
-    let mut plan = Plan::default();
-    let stored: &CoreRules = E::rules(old);
-    let mut rules = stored.clone();
-    let key = Key::<E>::of_model(old).aggregate();
-    let row = E::followed().row(old);
-    let claim = note::of(stored)?
-        .claim
-        .filter(|claim| claim.stands(moment.now));
-    settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
-    if let Some(claim) = claim {
-        // Another is deleting the row: whoever does it, the claim's events fire.
-        plan.intents.push(claim.id);
-        plan.events.extend(claim.events);
-        return Ok(plan);
-    }
-    let change = Change {
-        operation: Operation::Delete,
-        old: Some(&row),
-        new: &row,
-        aggregate: &key,
-    };
-    fire::<E>(&change, &mut rules, moment, &moment.chain, &mut plan)?;
-    Ok(plan)
+    let row = Stored::of::<E>(old);
+    let save = row.save::<E>(Operation::Delete, E::rules(old));
+    Ok(follow::plan(&save, moment).map_err(FollowError::from)?)
 }
 
-/// Takes over what earlier saves without a transaction have left in the row.
-pub(crate) fn settle<E: Follow>(
-    rules: &mut CoreRules,
-    row: &Row,
-    key: &str,
-    moment: &Moment,
-    plan: &mut Plan,
-) -> Result<(), DbErr> {
-    let mut note = note::of(rules)?;
-    if let Some(save) = note.save.take() {
-        settle_save::<E>(save, rules, row, key, moment, plan);
-    }
-    let abandoned = note.claim.take_if(|claim| !claim.stands(moment.now));
-    plan.intents.extend(abandoned.map(|claim| claim.id));
-    note::put(&note, rules)
+/// Plans what earlier saves without a transaction have left to be done for a row.
+pub(crate) fn settle<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan, DbErr> {
+    Stored::of::<E>(old).settle::<E>(E::rules(old), moment)
 }
 
-fn settle_save<E: Follow>(
-    save: Save,
-    rules: &mut CoreRules,
-    row: &Row,
-    key: &str,
-    moment: &Moment,
-    plan: &mut Plan,
-) {
-    plan.intents.push(save.id);
-    match save.left {
-        Left::Events(events) => plan.events.extend(events),
-        Left::Inserted(chain) => {
-            let evaluated = inserted::<E>(row, key, rules, moment, &chain, plan);
-            if let Err(error) = evaluated {
-                // The insert is long committed; its chain was too deep, and no later save is to fail for it.
-                tracing::error!(model = E::NAME, row = key, %error, "on-insert rules are not followed");
-            }
+/// A row as the database holds it.
+struct Stored {
+    values: Row,
+    aggregate: String,
+}
+
+impl Stored {
+    fn of<E: Follow>(model: &E::Model) -> Self {
+        Self {
+            values: E::followed().row(model),
+            aggregate: Key::<E>::of_model(model).aggregate(),
         }
     }
-}
 
-fn inserted<E: Follow>(
-    row: &Row,
-    key: &str,
-    rules: &mut CoreRules,
-    moment: &Moment,
-    chain: &Chain,
-    plan: &mut Plan,
-) -> Result<(), DbErr> {
-    let change = Change {
-        operation: Operation::Insert,
-        old: None,
-        new: row,
-        aggregate: key,
-    };
-    fire::<E>(&change, rules, moment, chain, plan)
-}
-
-fn fire<E: Follow>(
-    change: &Change<'_>,
-    rules: &mut CoreRules,
-    moment: &Moment,
-    chain: &Chain,
-    plan: &mut Plan,
-) -> Result<(), DbErr> {
-    let sets = RuleSets {
-        row: rules,
-        others: &[],
-    };
-    let env = Env {
-        now: moment.now,
-        chain,
-        schemas: follow::linked_events(),
-    };
-    let evaluated = rules::evaluate(&E::followed().def, change, &sets, &env);
-    let evaluation = evaluated.map_err(|error| {
-        let model = E::NAME.to_owned();
-        DbErr::from(FollowError::from(follow::FollowError::Evaluate {
-            model,
-            error,
-        }))
-    })?;
-    for spent in &evaluation.spent {
-        rules.remove(spent);
+    fn save<'a, E: Follow>(&'a self, operation: Operation, stored: &'a CoreRules) -> Save<'a> {
+        Save {
+            model: &E::followed().def,
+            operation,
+            old: (operation != Operation::Insert).then_some(&self.values),
+            new: &self.values,
+            aggregate: &self.aggregate,
+            stored,
+            callers: None,
+        }
     }
-    plan.events.extend(evaluation.events);
-    Ok(())
-}
 
-/// Whether the column would hold something else.
-fn differs(rules: &CoreRules, stored: &CoreRules) -> bool {
-    rules.is_modified() || rules.note() != stored.note()
+    fn inserted<E: Follow>(&self, rules: &CoreRules, moment: &Moment) -> Result<Plan, DbErr> {
+        let save = self.save::<E>(Operation::Insert, rules);
+        Ok(follow::plan(&save, moment).map_err(FollowError::from)?)
+    }
+
+    fn settle<E: Follow>(&self, rules: &CoreRules, moment: &Moment) -> Result<Plan, DbErr> {
+        let save = self.save::<E>(Operation::Update, rules);
+        Ok(follow::settle(&save, moment).map_err(FollowError::from)?)
+    }
 }

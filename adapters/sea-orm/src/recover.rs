@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::entity::Follow;
 use crate::key::Key;
 use crate::note;
-use crate::plan::{self, Moment, Plan};
+use crate::plan::{self, Moment};
 use crate::row::{self, Lock};
 use crate::tables::Intent;
 use crate::{tables, transaction};
@@ -187,14 +187,12 @@ async fn settle<E: Follow>(
     intent: &Intent,
     moment: &Moment,
 ) -> Result<Outcome, DbErr> {
-    let mut rules: CoreRules = (**E::rules(&old)).clone();
-    let mut plan = Plan::default();
-    let key = Key::<E>::of_model(&old).aggregate();
-    let row = E::followed().row(&old);
-    plan::settle::<E>(&mut rules, &row, &key, moment, &mut plan)?;
-    let mut write = old.into_active_model();
-    *E::active_rules_mut(&mut write) = ActiveValue::Set(rules.into());
-    E::update(write).exec_without_returning(db).await?;
+    let mut plan = plan::settle::<E>(&old, moment)?;
+    if let Some(rules) = plan.rules.take() {
+        let mut write = old.into_active_model();
+        *E::active_rules_mut(&mut write) = ActiveValue::Set(rules.into());
+        E::update(write).exec_without_returning(db).await?;
+    }
     transaction::keep(db, &plan, moment).await?;
     Ok(match intent.operation {
         "delete" => Outcome::Dropped,

@@ -8,6 +8,7 @@ mod attach;
 mod many;
 pub mod note;
 mod outside;
+mod planning;
 mod schemas;
 
 use chrono::{DateTime, Utc};
@@ -17,10 +18,9 @@ use crate::actor;
 use crate::chain::{Chain, MAX_DEPTH};
 use crate::clock;
 use crate::event::Envelope;
-use crate::history::{self, Transition};
-use crate::model::{Change, ModelDef, Operation, Row};
-use crate::rule_table;
-use crate::rules::{self, Env, EvaluateError, RuleErrorKind, RuleErrors, RuleSets, Rules};
+use crate::history::Transition;
+use crate::model::{ModelDef, Operation, Row};
+use crate::rules::{EvaluateError, RuleErrorKind, RuleErrors, Rules};
 
 pub(crate) use attach::check_standing;
 pub use attach::{check, check_code_rules, merged};
@@ -28,7 +28,8 @@ pub use many::{FollowedMany, ManyError};
 pub use outside::{looks_at, stands_outside};
 pub use schemas::linked_events;
 
-use note::{Left, Note, UnreadableNote};
+use note::UnreadableNote;
+use planning::Planning;
 
 /// One save of one row, which is locked.
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +44,10 @@ pub struct Save<'a> {
     pub new: &'a Row,
     /// The row's identity, e.g. `order:0198…`; see [`Change::aggregate`].
     pub aggregate: &'a str,
-    /// The rules that the database holds, read by [`Rules::loaded`]; on insert none.
+    /// The rules that the database holds, read by [`Rules::loaded`]; on insert none, or those that the caller gave.
     pub stored: &'a Rules,
-    /// The rules that the caller sets, if it does; on insert all rules of the new row.
+    /// The rules that the caller sets, if it does; on insert all rules of the new row. An adapter that has checked them
+    /// before it wrote the row gives the row's rules as `stored` instead.
     pub callers: Option<&'a Rules>,
 }
 
@@ -129,7 +131,7 @@ pub enum FollowError {
     History {
         /// The model.
         model: String,
-        /// The name that [`History`](history::History) gives.
+        /// The name that [`History`](crate::history::History) gives.
         field: String,
         /// Why not.
         reason: Box<RuleErrorKind>,
@@ -154,6 +156,18 @@ pub enum FollowError {
     },
 }
 
+impl Plan {
+    /// This plan and one that was made after it, on the rules that this one leaves.
+    #[must_use]
+    pub fn then(mut self, next: Plan) -> Plan {
+        self.events.extend(next.events);
+        self.transitions.extend(next.transitions);
+        self.intents.extend(next.intents);
+        self.rules = next.rules.or(self.rules);
+        self
+    }
+}
+
 /// Finds what a save does beside writing its columns. It touches no database; the events of the catalog and the loaded
 /// [table of rules](crate::rule_table) are all that it knows beside its arguments.
 ///
@@ -161,8 +175,8 @@ pub enum FollowError {
 /// (the row's, those in code, those in the table) are evaluated on the change; those of the row that fired and do not
 /// persist are taken out.
 ///
-/// The note of an adapter that stands in the stored rules is kept as it is, for that adapter to settle. A delete takes
-/// the row with its note away, so there the events that the note still carries are part of the plan.
+/// The note of an adapter that stands in the stored rules is kept as it is, for that adapter to [`settle`]. A delete
+/// takes the row with its note away, so there the events that the note still carries are part of the plan.
 ///
 /// # Errors
 /// See [`FollowError`].
@@ -175,13 +189,7 @@ pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
         },
         Operation::Delete => save.stored.clone(),
     };
-    let mut planning = Planning {
-        save,
-        moment,
-        rules: given,
-        is_spent: false,
-        plan: Plan::default(),
-    };
+    let mut planning = Planning::of(save, moment, given);
     match save.operation {
         Operation::Delete => planning.delete()?,
         operation => planning.evaluate(operation, moment)?,
@@ -189,113 +197,24 @@ pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
     Ok(planning.finish())
 }
 
+/// Takes over what earlier saves without a transaction have left in a row's note: the events that they fired, the rules
+/// that look at their insert, claims to delete that were abandoned. The plan's rules are without that; a claim that
+/// stands stays in them. What the save itself does is not looked at, but for the row as the database holds it.
+///
+/// # Errors
+/// [`FollowError::Note`] when the note cannot be read.
+pub fn settle(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
+    let mut planning = Planning::of(save, moment, save.stored.clone());
+    planning.settle()?;
+    Ok(planning.settled())
+}
+
 /// The rules of a new row: as the caller gives them, without what belongs to the row that they were copied from.
 fn given_to_new(save: &Save<'_>) -> Result<Rules, FollowError> {
+    if let Some(callers) = save.callers {
+        check(save.model, callers)?;
+    }
     let mut rules = save.callers.unwrap_or(save.stored).clone();
     rules.set_note(None);
-    check(save.model, &rules)?;
     Ok(rules)
-}
-
-struct Planning<'a> {
-    save: &'a Save<'a>,
-    moment: &'a Moment,
-    rules: Rules,
-    is_spent: bool,
-    plan: Plan,
-}
-
-impl Planning<'_> {
-    /// The row takes its note away: what is still to be done for it is done here.
-    fn delete(&mut self) -> Result<(), FollowError> {
-        let note = Note::of(self.save.stored).map_err(|error| FollowError::Note {
-            model: self.save.model.name().to_owned(),
-            error,
-        })?;
-        let Note { save, claim } = note;
-        if let Some(save) = save {
-            self.settle(save);
-        }
-        if let Some(claim) = claim {
-            self.plan.intents.push(claim.id);
-            if claim.stands(self.moment.now) {
-                // Another is deleting the row: whoever does it, the claim's events fire.
-                self.plan.events.extend(claim.events);
-                self.plan.transitions.extend(claim.transitions);
-                return Ok(());
-            }
-        }
-        self.evaluate(Operation::Delete, self.moment)
-    }
-
-    fn settle(&mut self, save: note::Save) {
-        self.plan.intents.push(save.id);
-        self.plan.transitions.extend(save.transitions);
-        match save.left {
-            Left::Events(events) => self.plan.events.extend(events),
-            Left::Inserted(chain) => {
-                let moment = Moment {
-                    now: self.moment.now,
-                    chain,
-                    actor: save.actor,
-                };
-                if let Err(error) = self.evaluate(Operation::Insert, &moment) {
-                    // The insert is long committed; its chain was too deep, and no later save is to fail for it.
-                    let (model, row) = (self.save.model.name(), self.save.aggregate);
-                    tracing::error!(model, row, %error, "on-insert rules are not followed");
-                }
-            }
-        }
-    }
-
-    fn evaluate(&mut self, operation: Operation, moment: &Moment) -> Result<(), FollowError> {
-        let save = self.save;
-        let change = Change {
-            operation,
-            old: save.old.filter(|_| operation != Operation::Insert),
-            new: save.new,
-            aggregate: save.aggregate,
-        };
-        let table = rule_table::rules_of(save.model);
-        let sets = RuleSets {
-            row: &self.rules,
-            others: &table.as_deref().into_iter().collect::<Vec<_>>(),
-        };
-        let env = Env {
-            now: moment.now,
-            chain: &moment.chain,
-            schemas: linked_events(),
-        };
-        let evaluated = rules::evaluate(save.model, &change, &sets, &env);
-        let evaluation = evaluated.map_err(|error| FollowError::Evaluate {
-            model: save.model.name().to_owned(),
-            error,
-        })?;
-        let transitions = history::transitions(save.model, &change, &evaluation, moment);
-        self.plan.transitions.extend(transitions);
-        for spent in &evaluation.spent {
-            self.rules.remove(spent);
-            self.is_spent = true;
-        }
-        self.plan.events.extend(evaluation.events);
-        Ok(())
-    }
-
-    fn finish(self) -> Plan {
-        let differs = match self.save.operation {
-            Operation::Insert => self.is_spent || has_note(self.save.callers),
-            Operation::Update => {
-                (self.is_spent || self.save.callers.is_some()) && self.rules.is_modified()
-            }
-            Operation::Delete => false,
-        };
-        Plan {
-            rules: differs.then_some(self.rules),
-            ..self.plan
-        }
-    }
-}
-
-fn has_note(rules: Option<&Rules>) -> bool {
-    rules.is_some_and(|rules| rules.note().is_some())
 }

@@ -79,6 +79,14 @@ pub struct UnreadableNote {
     pub reason: serde_json::error::Category,
 }
 
+impl From<serde_json::Error> for UnreadableNote {
+    /// Without serde's own message, which may quote the data of an event.
+    fn from(error: serde_json::Error) -> Self {
+        let reason = error.classify();
+        Self { reason }
+    }
+}
+
 impl Note {
     /// The note in a row's rules; empty when there is none.
     ///
@@ -88,18 +96,14 @@ impl Note {
         let Some(note) = rules.note() else {
             return Ok(Self::default());
         };
-        serde_json::from_value(note.clone()).map_err(|error| {
-            // serde's own messages may quote the data of an event.
-            let reason = error.classify();
-            UnreadableNote { reason }
-        })
+        Ok(serde_json::from_value(note.clone())?)
     }
 
     /// Puts the note into the rules of a row, or takes it out when it is empty.
     ///
     /// # Errors
     /// When it cannot be written as JSON.
-    pub fn put(&self, rules: &mut Rules) -> Result<(), serde_json::Error> {
+    pub fn put(&self, rules: &mut Rules) -> Result<(), UnreadableNote> {
         let note = match self {
             Self {
                 save: None,

@@ -9,7 +9,7 @@ use super::{ATTEMPTS, contended, move_events, only_rules, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
 use crate::note::{self, Left, Save};
-use crate::plan::{self, Moment, Plan};
+use crate::plan::{self, Moment};
 use crate::{row, tables};
 
 /// Settles what another save has left in a row that was just read. `None` when there was something: the row
@@ -52,10 +52,8 @@ async fn inserted<E: Follow, C: ConnectionTrait>(
     id: Uuid,
     moment: &Moment,
 ) -> Result<(), DbErr> {
-    let mut rules: CoreRules = (**E::rules(&old)).clone();
-    let mut plan = Plan::default();
-    let row = E::followed().row(&old);
-    plan::settle::<E>(&mut rules, &row, &key.aggregate(), moment, &mut plan)?;
+    let plan = plan::settle::<E>(&old, moment)?;
+    let rules = plan.rules.unwrap_or_else(|| (**E::rules(&old)).clone());
     let save = Save::fired(id, plan.events.clone(), Vec::new());
     let noted = with_save(&rules, save)?;
     let write = only_rules::<E>(old, noted);
