@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use celerysalt::event::Envelope;
 use celerysalt::rpc::{Answer, PendingAnswer, ResultBackend, ResultError};
-use chrono::{DateTime, SecondsFormat, Utc};
 use futures::StreamExt;
 use lapin::BasicProperties;
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use uuid::Uuid;
 
@@ -104,9 +103,12 @@ impl Inner {
             let Some(request) = correlated.and_then(|id| Uuid::parse_str(id.as_str()).ok()) else {
                 continue;
             };
+            let Some(answer) = read(&delivery.data).transpose() else {
+                continue;
+            };
             if let Some(caller) = self.waiting().remove(&request) {
                 // A caller who waits no more needs no answer.
-                let _ = caller.send(read(&delivery.data));
+                let _ = caller.send(answer);
             }
         }
         // Answers that are on their way now have no queue to come to: whoever waits learns it at once.
@@ -162,11 +164,7 @@ impl ResultBackend for AmqpResults {
             return Ok(());
         };
         let id = request.id.to_string();
-        let body = celery_result(
-            &id,
-            answer.to_celery(&request.topic),
-            self.0.broker.settings.clock.now(),
-        );
+        let body = answer.to_task_result(&id, &request.topic, self.0.broker.settings.clock.now());
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_content_encoding("utf-8".into())
@@ -193,21 +191,11 @@ impl ResultBackend for AmqpResults {
     }
 }
 
-/// A task's result as Celery's backends store it.
-fn celery_result(id: &str, result: Value, now: DateTime<Utc>) -> Value {
-    json!({
-        "status": "SUCCESS",
-        "result": result,
-        "traceback": null,
-        "children": [],
-        "date_done": now.to_rfc3339_opts(SecondsFormat::Micros, false),
-        "task_id": id,
-    })
-}
-
-fn read(body: &[u8]) -> Result<Answer, ResultError> {
-    let wrong = |reason: String| ResultError::Answer(celerysalt::rpc::AnswerError { reason });
-    let stored: Value = serde_json::from_slice(body)
-        .map_err(|error| wrong(format!("it is no JSON ({:?})", error.classify())))?;
-    Answer::from_celery(&stored["result"]).map_err(ResultError::from)
+/// The answer, if the result is final.
+fn read(body: &[u8]) -> Result<Option<Answer>, ResultError> {
+    let stored: Value = serde_json::from_slice(body).map_err(|error| {
+        let reason = format!("it is no JSON ({:?} error)", error.classify());
+        ResultError::Answer(celerysalt::rpc::AnswerError { reason })
+    })?;
+    Answer::from_task_result(&stored).map_err(ResultError::from)
 }

@@ -1,5 +1,6 @@
 //! Answers, in the shape that Celery's dispatcher stores them.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 /// What a worker answers to a request.
@@ -92,6 +93,54 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The result of a task as Celery's result backends store and publish it: the dispatcher's result, wrapped. `id` is
+    /// the task's.
+    pub fn to_task_result(&self, id: &str, topic: &str, now: DateTime<Utc>) -> Value {
+        json!({
+            "status": "SUCCESS",
+            "result": self.to_celery(topic),
+            "traceback": null,
+            "children": [],
+            "date_done": now.to_rfc3339_opts(SecondsFormat::Micros, false),
+            "task_id": id,
+        })
+    }
+
+    /// Reads a task's result. A task that failed as a whole is one handler's failure; a state that is not final (a
+    /// worker that tracks starts and retries stores those) is no answer yet: `None`.
+    ///
+    /// # Errors
+    /// When it has another shape.
+    pub fn from_task_result(stored: &Value) -> Result<Option<Self>, AnswerError> {
+        match stored["status"].as_str() {
+            Some("SUCCESS") => Self::from_celery(&stored["result"]).map(Some),
+            Some("FAILURE" | "REVOKED") => Ok(Some(Self::Completed(vec![HandlerAnswer {
+                handler: "the task".to_owned(),
+                result: HandlerResult::Error(exception(&stored["result"])),
+            }]))),
+            Some(_) => Ok(None),
+            None => Err(wrong("it has no `status`")),
+        }
+    }
+}
+
+/// `ValueError: no such order`, of Celery's `{"exc_type", "exc_message": [arguments], …}`.
+fn exception(result: &Value) -> String {
+    let kind = result["exc_type"].as_str().unwrap_or("the task failed");
+    let words = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let message = match &result["exc_message"] {
+        Value::Array(arguments) => arguments.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Null => return kind.to_owned(),
+        other => words(other),
+    };
+    format!("{kind}: {message}")
+}
+
 fn handler_answer(entry: &Value) -> Result<HandlerAnswer, AnswerError> {
     let result = match entry["status"].as_str() {
         Some("success") if is_declared(entry) => HandlerResult::Declared(entry["result"].clone()),
@@ -164,6 +213,34 @@ mod tests {
         let stored = answer.to_celery("x.y");
         assert_eq!(stored["handlers_executed"], 3);
         assert_eq!(Answer::from_celery(&stored), Ok(answer));
+    }
+
+    #[test]
+    fn a_task_that_failed_as_a_whole_is_a_failure() {
+        let failed = json!({"status": "FAILURE", "task_id": "1", "traceback": "…",
+            "result": {"exc_type": "ValueError", "exc_message": ["no order", 7], "exc_module": "builtins"}});
+        let Ok(Some(Answer::Completed(answers))) = Answer::from_task_result(&failed) else {
+            unreachable!("it is final");
+        };
+        assert_eq!(
+            answers[0].result,
+            HandlerResult::Error("ValueError: no order, 7".to_owned())
+        );
+        assert_eq!(
+            Answer::from_task_result(&json!({"status": "STARTED", "result": null})),
+            Ok(None)
+        );
+        assert!(Answer::from_task_result(&json!([])).is_err());
+    }
+
+    #[test]
+    fn a_task_result_reads_the_same() {
+        let stored = Answer::NoHandlers.to_task_result("7", "x.y", DateTime::UNIX_EPOCH);
+        assert_eq!(stored["date_done"], "1970-01-01T00:00:00.000000+00:00");
+        assert_eq!(
+            Answer::from_task_result(&stored),
+            Ok(Some(Answer::NoHandlers))
+        );
     }
 
     #[test]

@@ -1,0 +1,206 @@
+//! Results in a real Redis.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::time::Duration;
+
+use celerysalt::event::{Envelope, Meta};
+use celerysalt::rpc::{Answer, HandlerAnswer, HandlerResult, ResultBackend, ResultError};
+use celerysalt_redis::RedisResults;
+use redis::AsyncCommands;
+use serde_json::json;
+use uuid::Uuid;
+
+use support::{OwnRedis, within};
+
+fn url() -> String {
+    std::env::var("CELERYSALT_TEST_REDIS_URL")
+        .expect("CELERYSALT_TEST_REDIS_URL names a Redis; `cargo xtask services up` starts one")
+}
+
+/// A backend with keys of the test's own, and a plain connection.
+async fn backend() -> (RedisResults, String, redis::aio::MultiplexedConnection) {
+    let prefix = format!("t{}:", Uuid::new_v4().simple());
+    let builder = RedisResults::builder(&url()).unwrap();
+    let results = builder
+        .global_keyprefix(&prefix)
+        .result_expires(Duration::from_secs(600))
+        .build();
+    let client = redis::Client::open(url()).unwrap();
+    (
+        results,
+        prefix,
+        client.get_multiplexed_async_connection().await.unwrap(),
+    )
+}
+
+fn request() -> Envelope {
+    Envelope {
+        id: Uuid::now_v7(),
+        topic: "math.add".to_owned(),
+        version: None,
+        payload: json!({}),
+        meta: Meta {
+            is_rpc: true,
+            ..Meta::default()
+        },
+    }
+}
+
+fn answer(value: serde_json::Value) -> Answer {
+    let result = HandlerResult::Success(value);
+    Answer::Completed(vec![HandlerAnswer {
+        handler: "add".to_owned(),
+        result,
+    }])
+}
+
+#[tokio::test]
+async fn an_answer_comes_before_or_after_the_caller_asks() {
+    let (results, _, _) = backend().await;
+    let (early, late) = (request(), request());
+    results.store(&early, &answer(json!(1))).await.unwrap();
+    let pending = results.expect(early.id).await.unwrap();
+    assert_eq!(within(pending).await.unwrap(), answer(json!(1)));
+
+    let pending = results.expect(late.id).await.unwrap();
+    let second = answer(json!(2));
+    let (found, stored) = tokio::join!(within(pending), results.store(&late, &second));
+    stored.unwrap();
+    assert_eq!(found.unwrap(), answer(json!(2)));
+}
+
+#[tokio::test]
+async fn an_answer_between_expect_and_the_first_poll_is_not_missed() {
+    let (results, _, _) = backend().await;
+    let asked = request();
+    let pending = results.expect(asked.id).await.unwrap();
+    results.store(&asked, &Answer::NoHandlers).await.unwrap();
+    assert_eq!(within(pending).await.unwrap(), Answer::NoHandlers);
+}
+
+#[tokio::test]
+async fn it_is_stored_as_celery_stores_it_and_the_first_counts() {
+    let (results, prefix, mut plain) = backend().await;
+    let asked = request();
+    results
+        .store(&asked, &answer(json!({"sum": 3})))
+        .await
+        .unwrap();
+    results
+        .store(&asked, &answer(json!("later")))
+        .await
+        .unwrap();
+    let key = format!("{prefix}celery-task-meta-{}", asked.id);
+    let stored: String = plain.get(&key).await.unwrap();
+    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(stored["status"], "SUCCESS");
+    assert_eq!(stored["task_id"], asked.id.to_string());
+    assert_eq!(stored["result"]["results"][0]["result"]["sum"], 3);
+    let left: i64 = plain.ttl(&key).await.unwrap();
+    assert!((500..=600).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_final_is_no_answer_yet() {
+    let (results, prefix, mut plain) = backend().await;
+    let asked = request();
+    let key = format!("{prefix}celery-task-meta-{}", asked.id);
+    let started = json!({"status": "STARTED", "result": {"pid": 1}}).to_string();
+    let () = plain.set_ex(&key, &started, 600).await.unwrap();
+    let pending = results.expect(asked.id).await.unwrap();
+    let later = async {
+        let () = plain.publish(&key, &started).await.unwrap();
+        results.store(&asked, &answer(json!(5))).await.unwrap();
+    };
+    let (found, ()) = tokio::join!(within(pending), later);
+    assert_eq!(found.unwrap(), answer(json!(5)));
+}
+
+#[tokio::test]
+async fn what_is_no_result_is_an_error() {
+    let (results, prefix, mut plain) = backend().await;
+    let asked = request();
+    let pending = results.expect(asked.id).await.unwrap();
+    let publish = async {
+        let key = format!("{prefix}celery-task-meta-{}", asked.id);
+        let () = plain.publish(key, "\u{80}\u{4}pickle").await.unwrap();
+    };
+    let (found, ()) = tokio::join!(within(pending), publish);
+    assert!(matches!(found, Err(ResultError::Answer(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_serves_many_calls() {
+    const CALLS: u64 = 300;
+    let (results, prefix, mut plain) = backend().await;
+    let requests: Vec<Envelope> = (0..CALLS).map(|_| request()).collect();
+    let mut pending = Vec::new();
+    for asked in &requests {
+        pending.push(results.expect(asked.id).await.unwrap());
+    }
+    for (n, asked) in (0..).zip(&requests) {
+        results.store(asked, &answer(json!(n))).await.unwrap();
+    }
+    for (n, pending) in (0..CALLS).zip(pending) {
+        assert_eq!(within(pending).await.unwrap(), answer(json!(n)));
+    }
+    // Nothing stays subscribed.
+    within(async {
+        let ours = format!("{prefix}*");
+        let mut channels = redis::cmd("PUBSUB");
+        channels.arg("CHANNELS").arg(ours);
+        while !channels
+            .query_async::<Vec<String>>(&mut plain)
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_survive_a_restart_of_redis() {
+    let mut redis = OwnRedis::start().await;
+    let caller = RedisResults::builder(&redis.url()).unwrap().build();
+    let worker = RedisResults::builder(&redis.url()).unwrap().build();
+    let (first, second) = (request(), request());
+    let waiting = tokio::spawn(caller.expect(first.id).await.unwrap());
+    let also = tokio::spawn(caller.expect(second.id).await.unwrap());
+    redis.restart().await;
+    // The first answer comes as soon as one can, likely before the caller is there again.
+    within(async {
+        while worker.store(&first, &answer(json!(1))).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(within(waiting).await.unwrap().unwrap(), answer(json!(1)));
+    worker.store(&second, &answer(json!(2))).await.unwrap();
+    assert_eq!(within(also).await.unwrap().unwrap(), answer(json!(2)));
+}
+
+#[tokio::test]
+async fn a_redis_that_is_down_is_an_error_without_secrets_and_a_later_call_works() {
+    let mut redis = OwnRedis::start().await;
+    redis.kill();
+    let url = redis.url().replace("redis://", "redis://:s3cret@");
+    let down = RedisResults::builder(&url).unwrap().build();
+    let Err(error) = down.expect(Uuid::now_v7()).await else {
+        panic!("nothing is there to answer");
+    };
+    assert!(matches!(&error, ResultError::Unreachable { .. }));
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+
+    let results = RedisResults::builder(&redis.url()).unwrap().build();
+    assert!(results.expect(Uuid::now_v7()).await.is_err());
+    redis.restart().await;
+    let asked = request();
+    let pending = results.expect(asked.id).await.unwrap();
+    results.store(&asked, &answer(json!(7))).await.unwrap();
+    assert_eq!(within(pending).await.unwrap(), answer(json!(7)));
+}
