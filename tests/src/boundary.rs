@@ -1,49 +1,52 @@
-//! Statement boundaries: counts the SQL statements that were executed and acts at one of them.
+//! Statement boundaries: counts the SQL statements that this process executes and acts at one of them.
 //!
-//! A process that is to be killed counts what sqlx reports: a `tracing` event of target `sqlx::query` for every
-//! statement executed. (On SQLite the report comes from sqlx's own thread.) A future that is to be cut counts
-//! what SeaORM reports, inside the future itself, and unwinds from there: the save ends at that boundary.
+//! sqlx (and SeaORM over it) reports each to `tracing` under the target `sqlx::query`, on SQLite from sqlx's own
+//! thread. Diesel and diesel-async report to the instrumentation that every new connection gets.
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
-use futures::FutureExt;
-use sea_orm::DatabaseConnection;
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// Installs a process-wide counter of executed statements. Call once a process.
-pub fn install() -> Arc<Boundary> {
-    let boundary = Arc::new(Boundary::default());
-    let subscriber = tracing_subscriber::registry().with(BoundaryLayer(boundary.clone()));
+static BOUNDARY: Boundary = Boundary {
+    count: AtomicU64::new(0),
+    kill_at: AtomicU64::new(0),
+    unwind_at: AtomicU64::new(0),
+};
+
+/// Installs the counter of this process. Call once, before anything is connected.
+pub fn install() -> &'static Boundary {
+    let subscriber = tracing_subscriber::registry().with(Sqlx);
     tracing::subscriber::set_global_default(subscriber)
         .expect("the counter is installed once a process");
-    boundary
+    set_default_instrumentation(|| Some(Box::new(Diesel)))
+        .expect("no connection is being made yet");
+    &BOUNDARY
 }
 
-/// Counts the statements that go through a pool. Call before the pool is shared.
-pub fn watch(db: &mut DatabaseConnection) -> Arc<Boundary> {
-    let boundary = Arc::new(Boundary::default());
-    let counter = boundary.clone();
-    db.set_metric_callback(move |_| counter.statement_executed());
-    boundary
-}
-
-/// Counts executed statements; at the armed one it kills the process or cuts the future.
-#[derive(Default)]
+/// Counts executed statements; at the armed one it kills the process or unwinds.
 pub struct Boundary {
-    executed: AtomicU64,
+    count: AtomicU64,
     kill_at: AtomicU64,
-    cut_at: AtomicU64,
+    unwind_at: AtomicU64,
 }
 
 impl Boundary {
     /// Starts to count anew, acting on nothing.
     pub fn reset(&self) {
-        self.executed.store(0, Ordering::SeqCst);
         self.kill_at.store(0, Ordering::SeqCst);
-        self.cut_at.store(0, Ordering::SeqCst);
+        self.unwind_at.store(0, Ordering::SeqCst);
+        self.count.store(0, Ordering::SeqCst);
+    }
+
+    /// How many statements were executed since the reset.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
     }
 
     /// SIGKILLs this process right after statement number `n` (from 1) from now.
@@ -52,25 +55,46 @@ impl Boundary {
         self.kill_at.store(n, Ordering::SeqCst);
     }
 
-    /// Runs a future up to statement number `n` and unwinds it there; `None` when it was cut.
-    pub async fn cut_after<F: Future>(&self, n: u64, future: F) -> Option<F::Output> {
+    /// Runs a save up to place number `n` (from 1) and cuts it off there; `None` when it was cut.
+    ///
+    /// A future can be dropped wherever it waits: that is where it is. One that blocks its thread cannot be dropped: it
+    /// is unwound from a statement.
+    pub async fn cut_off<F: Future>(&self, n: u64, blocks: bool, save: F) -> Option<F::Output> {
         self.reset();
-        self.cut_at.store(n, Ordering::SeqCst);
-        let outcome = AssertUnwindSafe(future).catch_unwind().await;
+        self.unwind_at
+            .store(if blocks { n } else { 0 }, Ordering::SeqCst);
+        let mut waits = 0;
+        let mut save = pin!(save);
+        let outcome = std::future::poll_fn(|cx| {
+            match catch_unwind(AssertUnwindSafe(|| save.as_mut().poll(cx))) {
+                Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+                Ok(Poll::Pending) => {
+                    waits += 1;
+                    if waits == n {
+                        Poll::Ready(None)
+                    } else {
+                        Poll::Pending
+                    }
+                }
+                Err(cut) if cut.is::<Cut>() => Poll::Ready(None),
+                Err(panic) => resume_unwind(panic),
+            }
+        });
+        let outcome = outcome.await;
         self.reset();
-        match outcome {
-            Ok(output) => Some(output),
-            Err(cut) if cut.is::<Cut>() => None,
-            Err(panic) => resume_unwind(panic),
-        }
+        outcome
     }
 
-    fn statement_executed(&self) {
-        let n = self.executed.fetch_add(1, Ordering::SeqCst) + 1;
+    /// The settings of a new connection do not count: when a pool makes one is its own affair.
+    fn executed(&self, sql: &str) {
+        if ["PRAGMA", "SET"].iter().any(|word| sql.starts_with(word)) {
+            return;
+        }
+        let n = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         if n == self.kill_at.load(Ordering::SeqCst) {
             kill_self();
         }
-        if n == self.cut_at.load(Ordering::SeqCst) {
+        if n == self.unwind_at.load(Ordering::SeqCst) {
             resume_unwind(Box::new(Cut));
         }
     }
@@ -86,15 +110,38 @@ pub fn kill_self() -> ! {
     }
 }
 
-/// Why a future unwinds.
+/// Why a save unwinds.
 struct Cut;
 
-struct BoundaryLayer(Arc<Boundary>);
+struct Sqlx;
 
-impl<S: Subscriber> Layer<S> for BoundaryLayer {
+impl<S: Subscriber> Layer<S> for Sqlx {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if event.metadata().target() == "sqlx::query" {
-            self.0.statement_executed();
+            event.record(&mut Summary);
+        }
+    }
+}
+
+/// The first words of a statement.
+struct Summary;
+
+impl Visit for Summary {
+    fn record_str(&mut self, field: &Field, text: &str) {
+        if field.name() == "summary" {
+            BOUNDARY.executed(text);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+struct Diesel;
+
+impl Instrumentation for Diesel {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::FinishQuery { query, .. } = event {
+            BOUNDARY.executed(&query.to_string());
         }
     }
 }

@@ -1,68 +1,97 @@
 //! A fresh, migrated database per test, on every database that the tests run on.
 
-use std::path::PathBuf;
+mod server;
+mod sessions;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use celerysalt::outbox::SharedOutbox;
+use celerysalt_sql::SqlOutbox;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use tempfile::TempDir;
-use uuid::Uuid;
 
-/// What a `crash-child` calls itself at the server.
-const CHILD: &str = "crash-child";
+use server::ServerDatabase;
+pub use server::postgres_url;
+pub use sessions::Sessions;
+
+/// A database's make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A file in a temporary folder.
+    Sqlite,
+    /// A database on the PostgreSQL server that the tests were given.
+    Postgres,
+    /// A database on the MariaDB server that the tests were given.
+    MariaDb,
+}
+
+/// Every database.
+pub const KINDS: [Kind; 3] = [Kind::Sqlite, Kind::Postgres, Kind::MariaDb];
 
 /// A database of a test's own.
 pub struct TestDatabase {
-    /// Its URL, for child processes.
+    /// Its make.
+    pub kind: Kind,
+    /// Its URL, for child processes too.
     pub url: String,
     _folder: Option<TempDir>,
-    admin: Option<(String, String)>,
-}
-
-/// Both databases, freshly made.
-pub async fn all() -> Vec<(&'static str, TestDatabase)> {
-    vec![
-        ("sqlite", TestDatabase::sqlite().await),
-        ("postgres", TestDatabase::postgres().await),
-    ]
+    on_server: Option<ServerDatabase>,
 }
 
 impl TestDatabase {
-    /// A SQLite file in a temporary folder.
-    pub async fn sqlite() -> Self {
-        let folder = TempDir::new().unwrap();
-        let url = format!(
-            "sqlite://{}?mode=rwc",
-            folder.path().join("test.sqlite").display()
-        );
-        let database = Self {
-            url,
-            _folder: Some(folder),
-            admin: None,
+    /// A database with CelerySalt's tables and these.
+    pub async fn new(kind: Kind, tables: &str) -> Self {
+        let database = match kind {
+            Kind::Sqlite => Self::file(),
+            Kind::Postgres | Kind::MariaDb => Self::on_server(ServerDatabase::create(kind).await),
         };
-        database.create_tables().await;
+        let db = database.connect().await;
+        celerysalt_migrations::sea_orm::up(&db).await.unwrap();
+        db.execute_unprepared(tables).await.unwrap();
+        db.close().await.unwrap();
         database
     }
 
-    /// A database on the PostgreSQL server that the tests were given.
+    /// A SQLite file with CelerySalt's tables and SeaORM's orders.
+    pub async fn sqlite() -> Self {
+        Self::of_sea_orm(Kind::Sqlite).await
+    }
+
+    /// A PostgreSQL database with CelerySalt's tables and SeaORM's orders.
     pub async fn postgres() -> Self {
-        let server = postgres_url();
-        let name = format!("t_{}", Uuid::new_v4().simple());
-        let admin = Database::connect(&server).await.unwrap();
-        admin
-            .execute_unprepared(&format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap();
-        admin.close().await.unwrap();
-        let (base, _) = server
-            .rsplit_once('/')
-            .expect("a PostgreSQL URL ends in /database");
-        let database = Self {
-            url: format!("{base}/{name}"),
+        Self::of_sea_orm(Kind::Postgres).await
+    }
+
+    /// A MariaDB database with CelerySalt's tables and SeaORM's orders.
+    pub async fn mariadb() -> Self {
+        Self::of_sea_orm(Kind::MariaDb).await
+    }
+
+    async fn of_sea_orm(kind: Kind) -> Self {
+        Self::new(kind, crate::adapters::sea_orm::tables(kind)).await
+    }
+
+    fn file() -> Self {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("test.sqlite");
+        Self {
+            kind: Kind::Sqlite,
+            url: format!("sqlite://{}?mode=rwc", file.display()),
+            _folder: Some(folder),
+            on_server: None,
+        }
+    }
+
+    fn on_server(database: ServerDatabase) -> Self {
+        Self {
+            kind: database.kind,
+            url: database.url(),
             _folder: None,
-            admin: Some((server, name)),
-        };
-        database.create_tables().await;
-        database
+            on_server: Some(database),
+        }
     }
 
     /// A pool on it.
@@ -70,62 +99,44 @@ impl TestDatabase {
         connect(&self.url).await
     }
 
-    /// Its URL for a `crash-child`: on PostgreSQL the child's connections can be told from others.
-    pub fn child_url(&self) -> String {
-        match self.admin {
-            Some(_) => format!("{}?application_name={CHILD}", self.url),
-            None => self.url.clone(),
-        }
-    }
-
     /// Drops the database. (A SQLite file goes with its folder.)
-    pub async fn drop_database(self) {
-        if let Some((server, name)) = &self.admin {
-            let admin = Database::connect(server).await.unwrap();
-            admin
-                .execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)"))
-                .await
-                .unwrap();
-            admin.close().await.unwrap();
+    pub async fn drop_database(&self) {
+        if let Some(database) = &self.on_server {
+            database.drop_database().await;
         }
-    }
-
-    async fn create_tables(&self) {
-        let db = self.connect().await;
-        celerysalt_migrations::sea_orm::up(&db).await.unwrap();
-        db.execute_unprepared(crate::order::ddl(db.get_database_backend()))
-            .await
-            .unwrap();
-        db.close().await.unwrap();
     }
 }
 
 /// A pool on a test's database, with every statement reported to `tracing`.
 pub async fn connect(url: &str) -> DatabaseConnection {
+    connect_some(url, 10).await
+}
+
+/// A pool of at most so many connections.
+pub async fn connect_some(url: &str, connections: u32) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(20)
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(60))
         .sqlx_logging(true)
-        .sqlx_logging_level(tracing_level())
+        .sqlx_logging_level(log::LevelFilter::Debug)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .busy_timeout(Duration::from_secs(30))
+                .synchronous(sqlx::sqlite::SqliteSynchronous::Off)
                 .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
         });
     Database::connect(options).await.unwrap()
 }
 
-/// Ends when the server has noticed that the child is dead: until then its transaction holds locks.
-pub async fn until_child_is_gone(db: &DatabaseConnection) {
-    if is_sqlite(db) {
-        return;
-    }
-    let sessions = format!(
-        "SELECT 1 AS one FROM pg_stat_activity WHERE application_name = '{CHILD}' AND datname = current_database()"
-    );
-    let statement = sea_orm::Statement::from_string(db.get_database_backend(), sessions);
-    while db.query_one_raw(statement.clone()).await.unwrap().is_some() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+/// The outbox of a pool's database.
+pub fn outbox(db: &DatabaseConnection) -> SharedOutbox {
+    match db.get_database_backend() {
+        DbBackend::Sqlite => Arc::new(SqlOutbox::sqlite(db.get_sqlite_connection_pool().clone())),
+        DbBackend::MySql => Arc::new(SqlOutbox::mysql(db.get_mysql_connection_pool().clone())),
+        _ => Arc::new(SqlOutbox::postgres(
+            db.get_postgres_connection_pool().clone(),
+        )),
     }
 }
 
@@ -134,22 +145,21 @@ pub fn is_sqlite(db: &DatabaseConnection) -> bool {
     db.get_database_backend() == DbBackend::Sqlite
 }
 
-fn tracing_level() -> log::LevelFilter {
-    log::LevelFilter::Debug
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::MariaDb => "mariadb",
+        })
+    }
 }
 
-/// The PostgreSQL server of the tests: from the environment, or as `cargo xtask services up` wrote it down.
-pub fn postgres_url() -> String {
-    const KEY: &str = "CELERYSALT_TEST_POSTGRES_URL";
-    if let Ok(url) = std::env::var(KEY) {
-        return url;
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = KINDS.into_iter().find(|kind| kind.to_string() == name);
+        found.ok_or_else(|| format!("no database is called {name}"))
     }
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/services/env");
-    let text = std::fs::read_to_string(&file).unwrap_or_default();
-    text.lines()
-        .find_map(|line| line.strip_prefix(KEY)?.strip_prefix('='))
-        .unwrap_or_else(|| {
-            panic!("no PostgreSQL for the tests: run `cargo xtask services up`, or set {KEY}")
-        })
-        .to_owned()
 }

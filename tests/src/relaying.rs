@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::boundary::kill_self;
-use crate::outcome::outbox;
+use crate::databases::outbox;
 
 /// Delivers all that is due to a handler that appends `aggregate number id` to a file.
 pub async fn drain_into(db: &DatabaseConnection, journal: PathBuf, clock: SharedClock) {

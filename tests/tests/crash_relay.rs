@@ -2,8 +2,8 @@
 //! event at least once, under one id, in the order of each aggregate.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use celerysalt_tests::databases::{self, TestDatabase};
-use celerysalt_tests::outcome::{later, outbox};
+use celerysalt_tests::act::later;
+use celerysalt_tests::databases::{Sessions, TestDatabase, outbox};
 use celerysalt_tests::{child, relaying};
 use chrono::Utc;
 use tempfile::TempDir;
@@ -31,7 +31,18 @@ async fn killed_in_every_handler_postgres() {
     killed_at_every("handle", "handler", TestDatabase::postgres().await).await;
 }
 
+#[tokio::test]
+async fn killed_at_every_statement_mariadb() {
+    killed_at_every("relay", "statement", TestDatabase::mariadb().await).await;
+}
+
+#[tokio::test]
+async fn killed_in_every_handler_mariadb() {
+    killed_at_every("handle", "handler", TestDatabase::mariadb().await).await;
+}
+
 async fn killed_at_every(task: &str, what: &str, database: TestDatabase) {
+    child::set_program(env!("CARGO_BIN_EXE_crash-child"));
     let db = database.connect().await;
     let store = outbox(&db);
     let folder = TempDir::new().unwrap();
@@ -40,13 +51,9 @@ async fn killed_at_every(task: &str, what: &str, database: TestDatabase) {
         store.append(&events, Utc::now()).await.unwrap();
         let journal = folder.path().join(format!("{n}"));
         let (path, boundary) = (journal.display().to_string(), n.to_string());
-        let url = database.child_url();
-        let killed = child::run(
-            env!("CARGO_BIN_EXE_crash-child"),
-            &[task, &url, &path, &boundary],
-        )
-        .await;
-        databases::until_child_is_gone(&db).await;
+        let ours = Sessions::of(&db).await;
+        let killed = child::run(&[task, &database.url, &path, &boundary]).await;
+        ours.until_alone(&db).await;
 
         relaying::drain_into(&db, journal.clone(), later()).await;
         relaying::assert_delivered(&events, &journal, &format!("killed at {what} {n}"));

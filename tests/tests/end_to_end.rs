@@ -7,10 +7,11 @@ use std::time::Duration;
 use celerysalt::outbox::Relay;
 use celerysalt::prelude::*;
 use celerysalt::worker::InProcess;
-use celerysalt_tests::databases::TestDatabase;
-use celerysalt_tests::order::OrderPaid;
-use celerysalt_tests::outcome::outbox;
-use celerysalt_tests::save::{self, Act, Path};
+use celerysalt_tests::act::{Act, Form};
+use celerysalt_tests::adapters::{self, Adapter};
+use celerysalt_tests::bench::Bench;
+use celerysalt_tests::databases::{Kind, TestDatabase, outbox};
+use celerysalt_tests::events::OrderPaid;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -38,60 +39,73 @@ async fn send_receipt(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_order_reaches_its_subscriber_sqlite() {
-    a_saved_order_reaches_its_subscriber(TestDatabase::sqlite().await).await;
+    a_saved_order_reaches_its_subscriber(Kind::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_order_reaches_its_subscriber_postgres() {
-    a_saved_order_reaches_its_subscriber(TestDatabase::postgres().await).await;
+    a_saved_order_reaches_its_subscriber(Kind::Postgres).await;
 }
 
-async fn a_saved_order_reaches_its_subscriber(database: TestDatabase) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_order_reaches_its_subscriber_mariadb() {
+    a_saved_order_reaches_its_subscriber(Kind::MariaDb).await;
+}
+
+async fn a_saved_order_reaches_its_subscriber(kind: Kind) {
     Catalog::global().unwrap().expect(["order.paid"]).unwrap();
-    let db = database.connect().await;
+    let knows = |adapter: &&Adapter| adapter.databases.contains(&kind);
+    for adapter in adapters::ALL.iter().filter(knows) {
+        reaches_its_subscriber(*adapter, kind).await;
+    }
+}
+
+async fn reaches_its_subscriber(adapter: Adapter, kind: Kind) {
+    let database = TestDatabase::new(kind, (adapter.tables)(kind)).await;
+    let bench = Bench::open(adapter, kind, database.url.clone(), None).await;
     let (seen, mut events) = mpsc::unbounded_channel();
     let handlers = InProcess::builder().state::<Seen>(seen).build().unwrap();
+    let db = database.connect().await;
     let relay = Relay::builder(outbox(&db), Arc::new(handlers)).build();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(async move { relay.run(async { drop(stopped.await) }).await });
 
-    for path in save::PATHS {
-        let id = Uuid::new_v4();
-        save::prepare(&db, Act::Pay, id).await;
-        save::save(&db, path, Act::Pay, id).await.unwrap();
-        assert_retried_once(&mut events, path, id).await;
-    }
+    let order = Act::Pay.prepare(&bench).await;
+    let pay = Act::Pay.run(&*bench.fixture, Form::Alone, order.id);
+    pay.await.unwrap();
+    assert_retried_once(&mut events, adapter.name, order.id).await;
 
     stop.send(()).unwrap();
     running.await.unwrap();
     let status = outbox(&db).status().await.unwrap();
-    let paths = u64::try_from(save::PATHS.len()).unwrap();
-    assert_eq!(
-        (status.pending, status.delivered, status.dead),
-        (0, paths, 0)
-    );
+    assert_eq!((status.pending, status.delivered, status.dead), (0, 1, 0));
     db.close().await.unwrap();
+    bench.close().await;
     database.drop_database().await;
 }
 
 /// The event arrives, its handler fails, and the same event arrives again.
 async fn assert_retried_once(
     events: &mut mpsc::UnboundedReceiver<(OrderPaid, Uuid, u32)>,
-    path: Path,
+    adapter: &str,
     id: Uuid,
 ) {
     let mut arrivals = Vec::new();
     for expected_retries in 0..2 {
         let arrival = tokio::time::timeout(Duration::from_secs(60), events.recv()).await;
         let (paid, event, retries) = arrival
-            .unwrap_or_else(|_| panic!("{path:?}: nothing arrived"))
+            .unwrap_or_else(|_| panic!("{adapter}: nothing arrived"))
             .unwrap();
-        assert_eq!((paid.order_id, retries), (id, expected_retries), "{path:?}");
-        assert_eq!(paid.amount.to_string(), "99.90", "{path:?}");
+        assert_eq!(
+            (paid.order_id, retries),
+            (id, expected_retries),
+            "{adapter}"
+        );
+        assert_eq!(paid.amount, "99.90".parse().unwrap(), "{adapter}");
         arrivals.push(event);
     }
     assert_eq!(
         arrivals[0], arrivals[1],
-        "{path:?}: one id over every delivery"
+        "{adapter}: one id over every delivery"
     );
 }

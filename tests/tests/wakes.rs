@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use celerysalt::outbox::{Destination, OutboxEvent, Relay, Settlement};
-use celerysalt_tests::databases::TestDatabase;
-use celerysalt_tests::outcome::outbox;
-use celerysalt_tests::save::{self, ACTS, Path};
+use celerysalt_tests::act::{ACTS, Form};
+use celerysalt_tests::adapters::sea_orm;
+use celerysalt_tests::bench::Bench;
+use celerysalt_tests::databases::{TestDatabase, outbox};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -39,14 +40,17 @@ async fn a_relay_does_not_wait_for_its_next_poll() {
         .build();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(async move { relay.run(async { drop(stopped.await) }).await });
-    for path in [Path::Follow, Path::Pool] {
+    for adapter in [sea_orm::FOLLOW, sea_orm::POOL] {
+        let bench = Bench::open(adapter, database.kind, database.url.clone(), None).await;
         for act in ACTS {
-            let id = Uuid::new_v4();
-            save::prepare(&db, act, id).await;
-            save::save(&db, path, act, id).await.unwrap();
+            let order = act.prepare(&bench).await;
+            let save = act.run(&*bench.fixture, Form::Alone, order.id);
+            save.await.unwrap();
             let delivered = tokio::time::timeout(AT_MOST, events.recv()).await;
-            assert!(delivered.is_ok(), "{path:?} {act:?}: the relay sleeps on");
+            let name = adapter.name;
+            assert!(delivered.is_ok(), "{name} {act:?}: the relay sleeps on");
         }
+        bench.close().await;
     }
     stop.send(()).unwrap();
     running.await.unwrap();

@@ -4,29 +4,34 @@
 use std::sync::Arc;
 
 use celerysalt::clock::SystemClock;
-use celerysalt_tests::{boundary, databases, relaying, save};
-use uuid::Uuid;
+use celerysalt_tests::act::Act;
+use celerysalt_tests::bench::Bench;
+use celerysalt_tests::{adapters, boundary, cases, databases, relaying};
 
-/// `save URL PATH ACT ID N` saves, `relay URL JOURNAL N` delivers what is due; SIGKILLed right after statement N.
-/// `handle URL JOURNAL N` delivers what is due, SIGKILLed in the handler of event N.
+/// - `save ADAPTER DATABASE URL FORM ACT ID N` saves, SIGKILLed right after statement N.
+/// - `case ADAPTER DATABASE URL CASE` runs a case of the kit that counts the statements of its process.
+/// - `relay URL JOURNAL N` delivers what is due, SIGKILLed right after statement N.
+/// - `handle URL JOURNAL N` delivers what is due, SIGKILLed in the handler of event N.
+///
 /// Exits 0 when it got to the end before.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let boundary = boundary::install();
-    match args
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        ["save", url, path, act, id, n] => {
-            let db = databases::connect(url).await;
-            let id: Uuid = id.parse().unwrap();
+    match args.as_slice() {
+        ["save", adapter, kind, url, form, act, id, n] => {
+            let open = adapters::named(adapter).open;
+            let fixture = open(kind.parse().unwrap(), (*url).to_owned()).await;
+            let act: Act = act.parse().unwrap();
             boundary.kill_after(n.parse().unwrap());
-            save::save(&db, path.parse().unwrap(), act.parse().unwrap(), id)
-                .await
-                .unwrap();
+            let save = act.run(&*fixture, form.parse().unwrap(), id.parse().unwrap());
+            save.await.unwrap();
+        }
+        ["case", adapter, kind, url, case] => {
+            let (adapter, kind) = (adapters::named(adapter), kind.parse().unwrap());
+            let bench = Bench::open(adapter, kind, (*url).to_owned(), Some(boundary)).await;
+            (cases::named(case).run)(bench).await;
         }
         ["relay", url, journal, n] => {
             let db = databases::connect(url).await;

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::journal::{self, Journal};
 use super::verdict::{Delivery, Happening};
-use crate::outcome::{later, outbox};
+use crate::act::later;
+use crate::databases::outbox;
 
 /// Short, since relays die here every few seconds, and what they had claimed waits for its end.
 const LEASE: Duration = Duration::from_secs(3);

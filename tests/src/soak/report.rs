@@ -11,7 +11,8 @@ use super::journal::{self, Journal};
 use super::outcome::UNEXPECTED;
 use super::verdict::{Delivery, Due, Verdict};
 use super::{history, order, relay};
-use crate::outcome::{later, outbox};
+use crate::act::later;
+use crate::databases::outbox;
 
 /// So many cases of each kind of violation are told in full.
 const TOLD: usize = 10;

@@ -1,0 +1,188 @@
+//! The user's own store, on each database.
+
+macro_rules! store {
+    ($name:ident, $database:ident, begin: $begin:literal, $append:path, [$a:literal, $b:literal, $c:literal, $d:literal]) => {
+        pub(super) mod $name {
+            use std::sync::Arc;
+
+            use async_trait::async_trait;
+            use celerysalt::event::Envelope;
+            use celerysalt::rules::Rules;
+            use celerysalt_plain::Tracked;
+            use chrono::Utc;
+            use futures::future::LocalBoxFuture;
+            use sqlx::{Connection, Pool, Row, Transaction, $database};
+            use uuid::Uuid;
+
+            use super::super::{StoreError, settings};
+            use crate::fixture::{End, Failure, Fixture, Step};
+            use crate::order::Order;
+
+            const INSERT: &str = concat!(
+                "INSERT INTO orders (code, document, on_change_rules, id) VALUES (",
+                $a,
+                ", ",
+                $b,
+                ", ",
+                $c,
+                ", ",
+                $d,
+                ")"
+            );
+            const UPDATE: &str = concat!(
+                "UPDATE orders SET code = ",
+                $a,
+                ", document = ",
+                $b,
+                ", on_change_rules = ",
+                $c,
+                " WHERE id = ",
+                $d
+            );
+            const DELETE: &str = concat!("DELETE FROM orders WHERE id = ", $a);
+            const SELECT: &str = concat!(
+                "SELECT document, on_change_rules FROM orders WHERE id = ",
+                $a
+            );
+
+            pub(in super::super) async fn open(url: &str) -> Arc<dyn Fixture> {
+                let options = settings::$name(url.parse().unwrap());
+                let pool = sqlx::pool::PoolOptions::new().max_connections(10);
+                let pool = pool.acquire_timeout(std::time::Duration::from_secs(60));
+                Arc::new(Store(pool.connect_with(options).await.unwrap()))
+            }
+
+            struct Store(Pool<$database>);
+
+            #[async_trait(?Send)]
+            impl Fixture for Store {
+                async fn save(&self, step: Step) -> Result<(), Failure> {
+                    self.transaction(vec![step], End::Commit).await
+                }
+
+                async fn transaction(&self, steps: Vec<Step>, end: End) -> Result<(), Failure> {
+                    let own = self.0.begin_with($begin).await?;
+                    all(own, steps, end).await
+                }
+
+                async fn load(&self, id: Uuid) -> Option<Order> {
+                    let select = sqlx::query(SELECT).bind(id.to_string());
+                    let row = select.fetch_optional(&self.0).await.unwrap()?;
+                    let mut order: Order = serde_json::from_str(row.get(0)).unwrap();
+                    order.on_change_rules = Rules::loaded(row.get(1));
+                    Some(order)
+                }
+
+                async fn close(&self) {
+                    self.0.close().await;
+                }
+            }
+
+            async fn all(
+                mut own: Transaction<'_, $database>,
+                steps: Vec<Step>,
+                end: End,
+            ) -> Result<(), Failure> {
+                for step in steps {
+                    if let Err(failure) = within(&mut own, step).await {
+                        own.rollback().await?;
+                        return Err(failure);
+                    }
+                }
+                match end {
+                    End::Commit => own.commit().await?,
+                    End::Rollback => own.rollback().await?,
+                }
+                Ok(())
+            }
+
+            fn within<'t>(
+                own: &'t mut Transaction<'_, $database>,
+                step: Step,
+            ) -> LocalBoxFuture<'t, Result<(), Failure>> {
+                Box::pin(async move {
+                    match step {
+                        Step::Savepoint(steps, end) => all(own.begin().await?, steps, end).await,
+                        Step::Caught(step) => {
+                            within(own, *step).await.unwrap_err();
+                            Ok(())
+                        }
+                        step => one(own, step).await,
+                    }
+                })
+            }
+
+            async fn one(own: &mut Transaction<'_, $database>, step: Step) -> Result<(), Failure> {
+                match step {
+                    Step::Insert(order) => {
+                        let persist = async |order: &Order, events: &[Envelope]| {
+                            write(own, INSERT, order, events).await
+                        };
+                        Tracked::new(order).save_with(persist).await?;
+                    }
+                    Step::Update(order, change) => {
+                        let mut tracked = Tracked::loaded(order.clone());
+                        *tracked = change.on(order);
+                        let persist = async |order: &Order, events: &[Envelope]| {
+                            write(own, UPDATE, order, events).await
+                        };
+                        tracked.save_with(persist).await?;
+                    }
+                    Step::Delete(order) => {
+                        let remove = async |order: &Order, events: &[Envelope]| {
+                            let delete = sqlx::query(DELETE).bind(order.id.to_string());
+                            delete.execute(&mut **own).await?;
+                            Ok::<_, StoreError>($append(own, events, Utc::now()).await?)
+                        };
+                        Tracked::loaded(order).delete_with(remove).await?;
+                    }
+                    Step::Savepoint(..) | Step::Caught(_) => {
+                        panic!("{step:?} without a transaction")
+                    }
+                }
+                Ok(())
+            }
+
+            async fn write(
+                own: &mut Transaction<'_, $database>,
+                sql: &'static str,
+                order: &Order,
+                events: &[Envelope],
+            ) -> Result<(), StoreError> {
+                let written = sqlx::query(sql)
+                    .bind(&order.code)
+                    .bind(serde_json::to_string(order).unwrap())
+                    .bind(order.on_change_rules.to_json())
+                    .bind(order.id.to_string())
+                    .execute(&mut **own)
+                    .await?;
+                if written.rows_affected() == 0 {
+                    return Err(sqlx::Error::RowNotFound.into());
+                }
+                Ok($append(own, events, Utc::now()).await?)
+            }
+        }
+    };
+}
+
+store!(
+    sqlite,
+    Sqlite,
+    begin: "BEGIN IMMEDIATE",
+    celerysalt_sql::sqlite::append_in,
+    ["?", "?", "?", "?"]
+);
+store!(
+    postgres,
+    Postgres,
+    begin: "BEGIN",
+    celerysalt_sql::postgres::append_in,
+    ["$1", "$2", "$3", "$4"]
+);
+store!(
+    mariadb,
+    MySql,
+    begin: "START TRANSACTION",
+    celerysalt_sql::mysql::append_in,
+    ["?", "?", "?", "?"]
+);

@@ -1,0 +1,134 @@
+//! Savers of one row at the same time.
+
+use std::sync::Barrier;
+
+use celerysalt::rules::Rule;
+use serde_json::json;
+
+use crate::bench::Bench;
+use crate::case;
+use crate::case::{Case, Group};
+use crate::fixture::{Failure, Need, Step};
+use crate::order::{Change, Order, paid};
+use crate::tell::{assert_told, tells};
+
+const LOCKED: &[Need] = &[Need::LockedRow];
+/// How many save at once.
+const SAVERS: usize = 8;
+
+const CASES: &[Case] = &[
+    case!(one_transition_of_a_one_time_rule_fires_once).needs(LOCKED),
+    case!(one_transition_of_a_persistent_rule_fires_once).needs(LOCKED),
+    case!(savers_who_count_up_each_fire_once).needs(LOCKED),
+    case!(all_attach_a_rule_and_none_is_lost).needs(LOCKED),
+    case!(all_delete_a_row_and_it_fires_once).needs(LOCKED),
+    case!(savers_of_different_rows_lose_nothing),
+];
+
+/// Concurrent savers.
+pub(super) const GROUP: Group = Group {
+    name: "concurrency",
+    cases: CASES,
+};
+
+/// Saves what each saver has to save, all at once, each on a thread of its own.
+fn at_once(bench: &Bench, step: impl Fn(usize) -> Step + Sync) -> Vec<Result<(), Failure>> {
+    let runtime = tokio::runtime::Handle::current();
+    let start = Barrier::new(SAVERS);
+    std::thread::scope(|scope| {
+        let saver = |n| {
+            let (runtime, start, step) = (&runtime, &start, &step);
+            let fixture = &bench.fixture;
+            scope.spawn(move || {
+                let step = step(n);
+                start.wait();
+                runtime.block_on(fixture.save(step))
+            })
+        };
+        let savers: Vec<_> = (0..SAVERS).map(saver).collect();
+        let joined = savers.into_iter().map(|saver| saver.join().unwrap());
+        joined.collect()
+    })
+}
+
+fn all_saved(outcomes: Vec<Result<(), Failure>>) {
+    for outcome in outcomes {
+        outcome.unwrap();
+    }
+}
+
+async fn fires_once(bench: Bench, rule: Rule) {
+    for _ in 0..3 {
+        let order = bench.stored([rule.clone()]).await;
+        let pay = |_| Step::Update(order.clone(), Change::of().status("paid"));
+        all_saved(at_once(&bench, pay));
+        assert_eq!(bench.topics(&order).await, ["order.paid"]);
+        let now = bench.reload(&order).await;
+        let left = usize::from(rule.persist);
+        assert_eq!(
+            (now.status.as_str(), now.on_change_rules.len()),
+            ("paid", left)
+        );
+    }
+}
+
+async fn one_transition_of_a_one_time_rule_fires_once(bench: Bench) {
+    fires_once(bench, paid()).await;
+}
+
+async fn one_transition_of_a_persistent_rule_fires_once(bench: Bench) {
+    fires_once(bench, paid().persistent()).await;
+}
+
+/// Each writes a number of its own: every save changes the field, whatever the order.
+async fn savers_who_count_up_each_fire_once(bench: Bench) {
+    let changed = json!({"field_name": "quantity", "operator": "changed"});
+    let order = bench.stored([tells("changed", changed)]).await;
+    let number = |n: usize| 100 + i64::try_from(n).unwrap();
+    let count = |n| Step::Update(order.clone(), Change::of().quantity(Some(number(n))));
+    all_saved(at_once(&bench, count));
+    assert_told(&bench, &order, &["changed"; SAVERS]).await;
+}
+
+async fn all_attach_a_rule_and_none_is_lost(bench: Bench) {
+    let remark = || json!({"field_name": "remark", "operator": "changed"});
+    let order = bench.stored([paid()]).await;
+    let attach = |n: usize| {
+        // One fires the rule that they all know.
+        if n == 0 {
+            return Step::Update(order.clone(), Change::of().status("paid"));
+        }
+        let mut rules = order.on_change_rules.clone();
+        rules.push(tells(&format!("rule-{n}"), remark()));
+        Step::Update(order.clone(), Change::of().on_change_rules(rules))
+    };
+    all_saved(at_once(&bench, attach));
+    let rules = bench.reload(&order).await.on_change_rules;
+    for n in 1..SAVERS {
+        assert!(
+            rules.get(&format!("rule-{n}")).is_some(),
+            "rule-{n} is lost"
+        );
+    }
+    assert_eq!(rules.len(), SAVERS - 1, "the fired rule is back");
+    assert_eq!(bench.topics(&order).await, ["order.paid"]);
+}
+
+async fn all_delete_a_row_and_it_fires_once(bench: Bench) {
+    let gone = json!({"field_name": "status", "operator": "not_null", "on": ["delete"]});
+    let order = bench.stored([tells("gone", gone)]).await;
+    all_saved(at_once(&bench, |_| Step::Delete(order.clone())));
+    assert_told(&bench, &order, &["gone"]).await;
+}
+
+async fn savers_of_different_rows_lose_nothing(bench: Bench) {
+    let mut orders: Vec<Order> = Vec::new();
+    for _ in 0..SAVERS {
+        orders.push(bench.stored([paid()]).await);
+    }
+    let pay = |n: usize| Step::Update(orders[n].clone(), Change::of().status("paid"));
+    all_saved(at_once(&bench, pay));
+    for order in &orders {
+        assert_eq!(bench.topics(order).await, ["order.paid"]);
+    }
+}

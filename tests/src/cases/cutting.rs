@@ -1,0 +1,73 @@
+//! A save that is cut off (its future is dropped where it waits, or it unwinds from a statement) is there with its
+//! events, or neither is; so is a caller's transaction.
+
+use crate::act::{Act, FORMS, Form};
+use crate::bench::Bench;
+use crate::case;
+use crate::case::{Case, Group, Place};
+use crate::databases::Sessions;
+
+const CASES: &[Case] = &[
+    case!(cut_off_anywhere_in_an_insert).at(Place::OwnProcess),
+    case!(cut_off_anywhere_in_an_update).at(Place::OwnProcess),
+    case!(cut_off_anywhere_in_an_update_that_attaches).at(Place::OwnProcess),
+    case!(cut_off_anywhere_in_a_delete).at(Place::OwnProcess),
+];
+
+/// Cuts.
+pub(super) const GROUP: Group = Group {
+    name: "cut off",
+    cases: CASES,
+};
+
+/// No save of these waits more often; a save that never ends would.
+const MOST_PLACES: u64 = 200;
+
+async fn cut_off_anywhere_in_an_insert(bench: Bench) {
+    cut_through(&bench, Act::Insert).await;
+}
+
+async fn cut_off_anywhere_in_an_update(bench: Bench) {
+    cut_through(&bench, Act::Pay).await;
+}
+
+async fn cut_off_anywhere_in_an_update_that_attaches(bench: Bench) {
+    cut_through(&bench, Act::AttachAndPay).await;
+}
+
+async fn cut_off_anywhere_in_a_delete(bench: Bench) {
+    cut_through(&bench, Act::Delete).await;
+}
+
+async fn cut_through(bench: &Bench, act: Act) {
+    for form in FORMS {
+        if !form.is_known_to(bench) {
+            continue;
+        }
+        let cuts = cut_each(bench, form, act).await;
+        assert!(cuts >= 1, "{form:?} {act:?} was never cut");
+    }
+}
+
+/// How many cuts there were until the save came to its end.
+async fn cut_each(bench: &Bench, form: Form, act: Act) -> u64 {
+    let boundary = bench.boundary.expect("the case runs in its own process");
+    for n in 1..MOST_PLACES {
+        let order = act.prepare(bench).await;
+        let ours = Sessions::of(&bench.raw).await;
+        let cut = bench.reopened().await;
+        let save = act.run(&*cut.fixture, form, order.id);
+        let blocks = cut.fixture.is_blocking();
+        let saved = boundary.cut_off(n, blocks, save).await;
+        cut.fixture.close().await;
+        ours.until_alone(&bench.raw).await;
+        let label = format!("{form:?} {act:?} cut off at place {n}");
+        let committed = act.assert_whole(bench, &order, &label).await;
+        if let Some(outcome) = saved {
+            outcome.unwrap();
+            assert!(committed, "{label}: the save returned Ok and is not there");
+            return n - 1;
+        }
+    }
+    panic!("{form:?} {act:?} waited {MOST_PLACES} times and more");
+}
