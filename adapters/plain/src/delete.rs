@@ -4,6 +4,7 @@ use celerysalt::event::Envelope;
 use celerysalt::outbox::OutboxError;
 
 use crate::error::SaveError;
+use crate::fired::Fired;
 use crate::model::Follow;
 use crate::outbox::Outbox;
 use crate::planned;
@@ -22,10 +23,10 @@ impl<T: Follow> Tracked<T> {
         O: Outbox,
         P: AsyncFnOnce(&T) -> Result<(), E>,
     {
-        if let Some((row, events)) = self.plan_delete()? {
+        if let Some((row, fired)) = self.plan_delete()? {
             remove(row).await.map_err(SaveError::Persist)?;
             self.state = State::Deleted;
-            self.unsent.0.extend(events);
+            self.unsent.0.add(fired);
         }
         Ok(self.flush(outbox).await?)
     }
@@ -39,31 +40,31 @@ impl<T: Follow> Tracked<T> {
         A: FnOnce(&[Envelope]) -> Result<(), OutboxError>,
         P: FnOnce(&T) -> Result<(), E>,
     {
-        if let Some((row, events)) = self.plan_delete()? {
+        if let Some((row, fired)) = self.plan_delete()? {
             remove(row).map_err(SaveError::Persist)?;
             self.state = State::Deleted;
-            self.unsent.0.extend(events);
+            self.unsent.0.add(fired);
         }
         self.flush_sync(append).map_err(SaveError::Outbox)
     }
 
-    /// Hands the row as it was last persisted and the events that fire to `remove`, which removes the one and stores the
-    /// others together; see [`save_with`](Self::save_with).
+    /// Hands the row as it was last persisted and what fires to `remove`, which removes the one and stores the other
+    /// together; see [`save_with`](Self::save_with).
     ///
-    /// Deleting again does nothing, unless events are still unsent.
+    /// Deleting again does nothing, unless something still waits to be stored.
     ///
     /// # Errors
     /// [`SaveError::Persist`], [`SaveError::Follow`] and [`SaveError::NeverPersisted`].
     pub async fn delete_with<P, E>(&mut self, remove: P) -> Result<(), SaveError<E>>
     where
-        P: AsyncFnOnce(&T, &[Envelope]) -> Result<(), E>,
+        P: AsyncFnOnce(&T, &Fired) -> Result<(), E>,
     {
-        let (row, events) = match self.plan_delete()? {
-            Some((row, events)) => (row, self.all_with(events)),
-            None if self.unsent.0.is_empty() => return Ok(()),
+        let (row, fired) = match self.plan_delete()? {
+            Some((row, fired)) => (row, fired.after(&self.unsent.0)),
+            None if self.unsent.0.is_nothing() => return Ok(()),
             None => (&self.value, self.unsent.0.clone()),
         };
-        let stored = remove(row, &events).await;
+        let stored = remove(row, &fired).await;
         stored.map_err(SaveError::Persist)?;
         self.state = State::Deleted;
         self.all_stored();
@@ -76,21 +77,21 @@ impl<T: Follow> Tracked<T> {
     /// As there.
     pub fn delete_with_sync<P, E>(&mut self, remove: P) -> Result<(), SaveError<E>>
     where
-        P: FnOnce(&T, &[Envelope]) -> Result<(), E>,
+        P: FnOnce(&T, &Fired) -> Result<(), E>,
     {
-        let (row, events) = match self.plan_delete()? {
-            Some((row, events)) => (row, self.all_with(events)),
-            None if self.unsent.0.is_empty() => return Ok(()),
+        let (row, fired) = match self.plan_delete()? {
+            Some((row, fired)) => (row, fired.after(&self.unsent.0)),
+            None if self.unsent.0.is_nothing() => return Ok(()),
             None => (&self.value, self.unsent.0.clone()),
         };
-        remove(row, &events).map_err(SaveError::Persist)?;
+        remove(row, &fired).map_err(SaveError::Persist)?;
         self.state = State::Deleted;
         self.all_stored();
         Ok(())
     }
 
     /// The row that goes, and what fires; nothing when it is gone already.
-    fn plan_delete<E>(&self) -> Result<Option<(&T, Vec<Envelope>)>, SaveError<E>> {
+    fn plan_delete<E>(&self) -> Result<Option<(&T, Fired)>, SaveError<E>> {
         match &self.state {
             State::Persisted(row) => Ok(Some((row, planned::delete(row)?))),
             State::Deleted => Ok(None),

@@ -46,7 +46,7 @@
 //! | save | a save whose persist fails | a persisted save |
 //! |---|---|---|
 //! | [`Tracked::save`], [`delete`](Tracked::delete) | fires nothing | its events are as durable as the outbox once the call returns `Ok`; a process that dies in between loses them |
-//! | [`Tracked::save_with`], [`delete_with`](Tracked::delete_with) | fires nothing | loses nothing, when your persist stores row and events together |
+//! | [`Tracked::save_with`], [`delete_with`](Tracked::delete_with) | fires nothing | loses nothing, when your persist stores row, events and history together |
 //!
 //! Each has a twin without async. Changes are found against the last persisted state, which [`Tracked`] remembers:
 //! there is no lock on the row, so concurrent savers need your own.
@@ -61,6 +61,7 @@
 
 mod delete;
 mod error;
+mod fired;
 mod model;
 mod outbox;
 mod planned;
@@ -72,6 +73,7 @@ pub use celerysalt::field::AsField;
 pub use celerysalt::rules::Rules;
 pub use celerysalt_macros::FollowActions;
 pub use error::SaveError;
+pub use fired::Fired;
 pub use model::Follow;
 pub use outbox::Outbox;
 pub use tracked::Tracked;

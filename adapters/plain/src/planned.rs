@@ -1,16 +1,16 @@
 //! What a save or a delete is going to do, found before anything is persisted.
 
-use celerysalt::event::Envelope;
-use celerysalt::follow::{self, FollowError, Moment, Save};
+use celerysalt::follow::{self, FollowError, Moment, Plan, Save};
 use celerysalt::model::Operation;
 use celerysalt::rules::Rules;
 
+use crate::fired::Fired;
 use crate::model::Follow;
 
-/// A row as it is to be persisted, and the events that come with it.
+/// A row as it is to be persisted, and what comes with it.
 pub(crate) struct Planned<T> {
     pub(crate) row: T,
-    pub(crate) events: Vec<Envelope>,
+    pub(crate) fired: Fired,
 }
 
 /// A row that is not in the store.
@@ -27,8 +27,7 @@ pub(crate) fn insert<T: Follow>(value: &T) -> Result<Planned<T>, FollowError> {
         },
         &Moment::current(),
     )?;
-    let rules = plan.rules.unwrap_or_else(|| value.rules().clone());
-    Ok(Planned::new(value, rules, plan.events))
+    Ok(Planned::of(plan, value, value.rules()))
 }
 
 /// A row whose stored state is `old`.
@@ -47,12 +46,11 @@ pub(crate) fn update<T: Follow>(old: &T, value: &T) -> Result<Planned<T>, Follow
         },
         &Moment::current(),
     )?;
-    let rules = plan.rules.unwrap_or_else(|| old.rules().clone());
-    Ok(Planned::new(value, rules, plan.events))
+    Ok(Planned::of(plan, value, old.rules()))
 }
 
 /// The end of a row whose stored state is `old`.
-pub(crate) fn delete<T: Follow>(old: &T) -> Result<Vec<Envelope>, FollowError> {
+pub(crate) fn delete<T: Follow>(old: &T) -> Result<Fired, FollowError> {
     let row = old.row();
     let plan = follow::plan(
         &Save {
@@ -66,13 +64,23 @@ pub(crate) fn delete<T: Follow>(old: &T) -> Result<Vec<Envelope>, FollowError> {
         },
         &Moment::current(),
     )?;
-    Ok(plan.events)
+    Ok(fired(plan))
 }
 
 impl<T: Follow> Planned<T> {
-    fn new(value: &T, rules: Rules, events: Vec<Envelope>) -> Self {
+    /// The value with the rules that the plan gives it, else with those that stand.
+    fn of(mut plan: Plan, value: &T, standing: &Rules) -> Self {
+        let rules = plan.rules.take().unwrap_or_else(|| standing.clone());
         let mut row = value.clone();
         *row.rules_mut() = rules.rebased();
-        Self { row, events }
+        let fired = fired(plan);
+        Self { row, fired }
+    }
+}
+
+fn fired(plan: Plan) -> Fired {
+    Fired {
+        events: plan.events,
+        transitions: plan.transitions,
     }
 }

@@ -5,6 +5,7 @@ use celerysalt::outbox::{self, OutboxError};
 use celerysalt::publisher::PublisherError;
 
 use crate::error::SaveError;
+use crate::fired::Fired;
 use crate::model::Follow;
 use crate::outbox::Outbox;
 use crate::tracked::Tracked;
@@ -22,6 +23,9 @@ impl<T: Follow> Tracked<T> {
     /// the moment that this returns `Ok`; a process that dies between persist and outbox loses them.
     /// [`save_with`](Self::save_with) has no such gap.
     ///
+    /// The [history](celerysalt::history) of a model is not the outbox's: its transitions wait in this value for the next
+    /// [`save_with`](Self::save_with), or for [`take_transitions`](Self::take_transitions).
+    ///
     /// A future that is dropped while `persist` runs leaves this value as it was, though the row may be persisted:
     /// load it anew then.
     ///
@@ -35,7 +39,7 @@ impl<T: Follow> Tracked<T> {
         let planned = self.plan_save()?;
         persist(&planned.row).await.map_err(SaveError::Persist)?;
         self.saved(planned.row);
-        self.unsent.0.extend(planned.events);
+        self.unsent.0.add(planned.fired);
         Ok(self.flush(outbox).await?)
     }
 
@@ -52,16 +56,17 @@ impl<T: Follow> Tracked<T> {
         let planned = self.plan_save()?;
         persist(&planned.row).map_err(SaveError::Persist)?;
         self.saved(planned.row);
-        self.unsent.0.extend(planned.events);
+        self.unsent.0.add(planned.fired);
         self.flush_sync(append).map_err(SaveError::Outbox)
     }
 
-    /// Hands the row and the events that fire to `persist`, which stores both together: both promises hold as they
-    /// hold for your store.
+    /// Hands the row and what fires to `persist`, which stores all of it together: both promises hold as they hold for
+    /// your store.
     ///
-    /// In a database, both go into one transaction: `celerysalt_sql::sqlite::append_in(&mut tx, events, now)`, or its
-    /// twin for PostgreSQL, puts the events into the outbox. Elsewhere an event's serde form is what is to be kept
-    /// beside the row until it is delivered. `persist` returns `Ok` only when both are durable. When it fails nothing
+    /// In a database, all goes into one transaction: `celerysalt_sql::sqlite::append_in(&mut tx, fired, now)`, or its
+    /// twin for PostgreSQL, puts the events into the outbox; [`Fired::transitions`] are the history, where the model
+    /// keeps one. Elsewhere an event's serde form is what is to be kept
+    /// beside the row until it is delivered. `persist` returns `Ok` only when all is durable. When it fails nothing
     /// has fired, and the next save finds the same change again.
     ///
     /// An error that leaves open whether the transaction was committed (a connection lost in COMMIT), or a transaction
@@ -71,11 +76,11 @@ impl<T: Follow> Tracked<T> {
     /// [`SaveError::Persist`] and [`SaveError::Follow`].
     pub async fn save_with<P, E>(&mut self, persist: P) -> Result<(), SaveError<E>>
     where
-        P: AsyncFnOnce(&T, &[Envelope]) -> Result<(), E>,
+        P: AsyncFnOnce(&T, &Fired) -> Result<(), E>,
     {
         let planned = self.plan_save()?;
-        let events = self.all_with(planned.events);
-        let stored = persist(&planned.row, &events).await;
+        let fired = planned.fired.after(&self.unsent.0);
+        let stored = persist(&planned.row, &fired).await;
         stored.map_err(SaveError::Persist)?;
         self.saved(planned.row);
         self.all_stored();
@@ -88,11 +93,11 @@ impl<T: Follow> Tracked<T> {
     /// [`SaveError::Persist`] and [`SaveError::Follow`].
     pub fn save_with_sync<P, E>(&mut self, persist: P) -> Result<(), SaveError<E>>
     where
-        P: FnOnce(&T, &[Envelope]) -> Result<(), E>,
+        P: FnOnce(&T, &Fired) -> Result<(), E>,
     {
         let planned = self.plan_save()?;
-        let events = self.all_with(planned.events);
-        persist(&planned.row, &events).map_err(SaveError::Persist)?;
+        let fired = planned.fired.after(&self.unsent.0);
+        persist(&planned.row, &fired).map_err(SaveError::Persist)?;
         self.saved(planned.row);
         self.all_stored();
         Ok(())
@@ -103,7 +108,7 @@ impl<T: Follow> Tracked<T> {
     /// # Errors
     /// The outbox's; a store's own error is [`PublisherError::Outbox`]. What is not sent stays here.
     pub async fn flush<O: Outbox>(&mut self, outbox: &O) -> Result<(), PublisherError> {
-        outbox.take(&mut self.unsent.0).await
+        outbox.take(&mut self.unsent.0.events).await
     }
 
     /// [`flush`](Self::flush) without async.
@@ -114,16 +119,17 @@ impl<T: Follow> Tracked<T> {
     where
         A: FnOnce(&[Envelope]) -> Result<(), OutboxError>,
     {
-        if !self.unsent.0.is_empty() {
-            append(&self.unsent.0)?;
-            self.all_stored();
+        if !self.unsent.0.events.is_empty() {
+            append(&self.unsent.0.events)?;
+            self.unsent.0.events.clear();
+            outbox::wake();
         }
         Ok(())
     }
 
-    /// The user has stored all events.
+    /// The user has stored all that came with the row.
     pub(crate) fn all_stored(&mut self) {
-        self.unsent.0.clear();
+        self.unsent.0 = Fired::default();
         outbox::wake();
     }
 }

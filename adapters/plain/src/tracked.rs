@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use celerysalt::event::Envelope;
 use celerysalt::follow::FollowError;
+use celerysalt::history::Transition;
 
 use crate::model::Follow;
 use crate::planned::{self, Planned};
@@ -64,16 +65,27 @@ impl<T: Follow> Tracked<T> {
 
     /// The events of persisted saves that no outbox has taken yet; the next save or [`flush`](Self::flush) sends them.
     pub fn unsent(&self) -> &[Envelope] {
-        &self.unsent.0
+        &self.unsent.0.events
     }
 
     /// Takes those events away, to keep them elsewhere: they are no longer sent from here.
     pub fn take_unsent(&mut self) -> Vec<Envelope> {
-        std::mem::take(&mut self.unsent.0)
+        std::mem::take(&mut self.unsent.0.events)
     }
 
-    /// The row alone. Events that are still unsent are lost, which is logged as an error;
-    /// [`flush`](Self::flush) or [`take_unsent`](Self::take_unsent) first.
+    /// The history of persisted saves that was not yet handed to be stored; the next
+    /// [`save_with`](Self::save_with) or [`delete_with`](Self::delete_with) hands it over.
+    pub fn transitions(&self) -> &[Transition] {
+        &self.unsent.0.transitions
+    }
+
+    /// Takes that history away, to store it elsewhere.
+    pub fn take_transitions(&mut self) -> Vec<Transition> {
+        std::mem::take(&mut self.unsent.0.transitions)
+    }
+
+    /// The row alone. Events that are still unsent and history that is not stored are lost, which is logged as an error;
+    /// [`flush`](Self::flush), [`take_unsent`](Self::take_unsent) and [`take_transitions`](Self::take_transitions) first.
     pub fn into_inner(self) -> T {
         self.value
     }
@@ -89,13 +101,6 @@ impl<T: Follow> Tracked<T> {
     pub(crate) fn saved(&mut self, row: T) {
         *self.value.rules_mut() = row.rules().clone();
         self.state = State::Persisted(row);
-    }
-
-    /// What was left unsent, followed by what fires now.
-    pub(crate) fn all_with(&self, events: Vec<Envelope>) -> Vec<Envelope> {
-        let mut all = self.unsent.0.clone();
-        all.extend(events);
-        all
     }
 }
 

@@ -14,7 +14,7 @@ use celerysalt::model::Operation;
 use celerysalt::outbox::{OutboxError, SharedOutbox};
 use celerysalt::publisher::Publisher;
 use celerysalt::rules::{Rule, Rules};
-use celerysalt_plain::{SaveError, Tracked};
+use celerysalt_plain::{Fired, SaveError, Tracked};
 use serde_json::json;
 
 use support::{DiskFull, Flaky, Order, event_ids, ids, moved, order};
@@ -323,7 +323,7 @@ async fn saves_run_in_spawned_tasks() {
             Ok::<_, Infallible>(())
         };
         order.save(&outbox, persist).await.unwrap();
-        let both = async |order: &Order, events: &[Envelope]| {
+        let both = async |order: &Order, events: &Fired| {
             assert!(events.is_empty());
             disk.lock().await.push(order.clone());
             Ok::<_, Infallible>(())

@@ -5,12 +5,11 @@ mod support;
 
 use std::time::Duration;
 
-use celerysalt::event::Envelope;
 use celerysalt::model::Operation;
 use celerysalt::outbox::{OutboxError, OutboxStore};
 use celerysalt::rules::Rule;
 use celerysalt_migrations::{Dialect, sqlx::migrator};
-use celerysalt_plain::{SaveError, Tracked};
+use celerysalt_plain::{Fired, SaveError, Tracked};
 use celerysalt_sql::{SqlOutbox, sqlite::append_in};
 use chrono::Utc;
 use serde_json::json;
@@ -52,7 +51,7 @@ impl Store {
     }
 
     /// The events first, so that a row that is refused has something to take back.
-    async fn persist(&self, order: &Order, events: &[Envelope]) -> Result<(), StoreError> {
+    async fn persist(&self, order: &Order, events: &Fired) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         append_in(&mut tx, events, Utc::now()).await?;
         let upsert = "INSERT INTO orders (id, document) VALUES (?1, ?2)
@@ -65,7 +64,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    async fn remove(&self, order: &Order, events: &[Envelope]) -> Result<(), StoreError> {
+    async fn remove(&self, order: &Order, events: &Fired) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         append_in(&mut tx, events, Utc::now()).await?;
         sqlx::query("DELETE FROM orders WHERE id = ?1")
@@ -96,7 +95,7 @@ impl Store {
 #[tokio::test]
 async fn row_rules_and_events_are_committed_together_or_not_at_all() {
     let store = Store::fresh().await;
-    let persist = async |order: &Order, events: &[Envelope]| store.persist(order, events).await;
+    let persist = async |order: &Order, fired: &Fired| store.persist(order, fired).await;
     let mut order = Tracked::new(order([
         moved("once", "paid"),
         moved("bad", "forbidden"),
@@ -126,7 +125,7 @@ async fn row_rules_and_events_are_committed_together_or_not_at_all() {
 #[tokio::test]
 async fn what_is_loaded_goes_on_where_the_last_process_stopped() {
     let store = Store::fresh().await;
-    let persist = async |order: &Order, events: &[Envelope]| store.persist(order, events).await;
+    let persist = async |order: &Order, fired: &Fired| store.persist(order, fired).await;
     let deleted = Rule::when(Order::STATUS)
         .not_null()
         .on([Operation::Delete])
@@ -144,7 +143,7 @@ async fn what_is_loaded_goes_on_where_the_last_process_stopped() {
     let mut third = Tracked::loaded(store.load().await.unwrap());
     third.save_with(persist).await.unwrap();
     assert_eq!(store.fired().await, ["once"]);
-    let remove = async |order: &Order, events: &[Envelope]| store.remove(order, events).await;
+    let remove = async |order: &Order, fired: &Fired| store.remove(order, fired).await;
     third.delete_with(remove).await.unwrap();
     assert_eq!(store.fired().await, ["once", "deleted"]);
     assert_eq!(store.load().await, None);

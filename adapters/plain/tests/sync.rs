@@ -10,7 +10,7 @@ use celerysalt::event::Envelope;
 use celerysalt::model::Operation;
 use celerysalt::outbox::OutboxError;
 use celerysalt::rules::Rule;
-use celerysalt_plain::{SaveError, Tracked};
+use celerysalt_plain::{Fired, SaveError, Tracked};
 use serde_json::json;
 
 use support::{DiskFull, Order, event_ids, ids, moved, order};
@@ -64,12 +64,12 @@ fn save_and_delete_append_after_persist() {
 #[test]
 fn row_and_events_are_stored_together() {
     let store = RefCell::new(Vec::new());
-    let both = |order: &Order, events: &[Envelope]| {
+    let both = |order: &Order, events: &Fired| {
         let rules = ids(&order.on_change_rules).join(" ");
         store.borrow_mut().push((rules, events.to_vec()));
         Ok::<_, Infallible>(())
     };
-    let fail = |_: &Order, events: &[Envelope]| {
+    let fail = |_: &Order, events: &Fired| {
         assert_eq!(events.len(), 1);
         Err(DiskFull)
     };
@@ -102,7 +102,7 @@ fn what_an_outbox_refused_goes_with_the_next_row() {
     let refuse = |_: &[Envelope]| Err(OutboxError::NotMigrated);
     order.save_sync(refuse, stored).unwrap_err();
     order.status = "sent".into();
-    let both = |_: &Order, events: &[Envelope]| {
+    let both = |_: &Order, events: &Fired| {
         let to: Vec<_> = events.iter().map(|event| &event.payload["to"]).collect();
         assert_eq!(to, ["paid", "sent"]);
         Ok::<_, Infallible>(())

@@ -6,11 +6,10 @@ use std::fmt;
 
 use bigdecimal::BigDecimal;
 use celerysalt::event;
-use celerysalt::event::Envelope;
 use celerysalt::model::Operation;
 use celerysalt::rules::Rule;
 use celerysalt::value::{FieldType, Value};
-use celerysalt_plain::{AsField, Follow, FollowActions, Rules, SaveError, Tracked};
+use celerysalt_plain::{AsField, Fired, Follow, FollowActions, Rules, SaveError, Tracked};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -223,7 +222,7 @@ fn rules_in_code_fire_for_every_row_and_persist() {
     for size in [Size::Large, Size::Small, Size::Large] {
         row.size = Some(size);
         let fires = size == Size::Large;
-        let both = |_: &AllTypes, events: &[Envelope]| {
+        let both = |_: &AllTypes, events: &Fired| {
             assert_eq!(events.len(), usize::from(fires));
             for event in events {
                 assert_eq!(event.payload["what"], format!("box {DIGITS}"));
@@ -261,7 +260,7 @@ fn every_kind_of_field_is_compared_by_its_type() {
     row.decimal += "0.0000000001".parse::<Decimal>().unwrap();
     row.maybe = Some(String::new());
     row.offset = "2026-11-23T08:00:00+00:00".parse().unwrap();
-    let both = |row: &AllTypes, events: &[Envelope]| {
+    let both = |row: &AllTypes, events: &Fired| {
         let fired: Vec<_> = events.iter().map(|event| &event.payload["what"]).collect();
         assert_eq!(fired, ["moved", "shut", "more", "there"]);
         assert_eq!(row.rules.len(), 1);
@@ -275,7 +274,7 @@ fn rules_may_emit_only_what_the_model_allows_and_name_only_what_is_seen() {
     let fails = |rule: Rule| {
         let mut row = Tracked::new(all_types());
         row.rules.push(rule);
-        let never = |_: &AllTypes, _: &[Envelope]| -> Result<(), Infallible> { panic!("refused") };
+        let never = |_: &AllTypes, _: &Fired| -> Result<(), Infallible> { panic!("refused") };
         let error = row.save_with_sync(never).unwrap_err();
         assert!(matches!(error, SaveError::Follow(_)));
         error.to_string()
@@ -323,7 +322,7 @@ fn a_row_keeps_its_rules_over_serde() {
     let mut again: Tracked<AllTypes> = Tracked::loaded(serde_json::from_str(&text).unwrap());
     assert_eq!(again.rules, row.rules);
     again.text = "b".into();
-    let both = |_: &AllTypes, events: &[Envelope]| {
+    let both = |_: &AllTypes, events: &Fired| {
         assert_eq!(events[0].topic, "types.other");
         Ok::<_, Infallible>(())
     };

@@ -10,11 +10,13 @@ mod store;
 use std::error::Error;
 use std::sync::Arc;
 
+use celerysalt::actor;
 use celerysalt::clock::{Clock, SystemClock};
+use celerysalt::history::Transition;
 use celerysalt::outbox::{MemoryOutbox, OutboxStore, Relay};
 use celerysalt::prelude::*;
 use celerysalt::worker::InProcess;
-use celerysalt_plain::Tracked;
+use celerysalt_plain::{Fired, Tracked};
 use uuid::Uuid;
 
 use order::{Order, OrderPaid, OrderStatus};
@@ -48,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     println!("2. A pending order with two rules: one fires once, one stays.");
     let mut order = Tracked::new(Order::pending("1234567890.123456789012345678".parse()?));
-    order.save_with_sync(|order, events| store.persist(order, events))?;
+    order.save_with_sync(|order, fired| store.persist(order, fired))?;
     println!(
         "   order {}: {}",
         short(order.id),
@@ -57,15 +59,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     println!("3. It is paid, but the disk is full.");
     order.status = "paid".into();
-    let full =
-        |_: &Order, _: &[Envelope]| Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
+    let full = |_: &Order, _: &Fired| Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
     if let Err(error) = order.save_with_sync(full) {
         println!("   {error}");
     }
     deliver(&mut store).await?;
 
     println!("4. There is room again: the same save, once more.");
-    order.save_with_sync(|order, events| store.persist(order, events))?;
+    order.save_with_sync(|order, fired| store.persist(order, fired))?;
     deliver(&mut store).await?;
     println!(
         "   order {}: {}",
@@ -78,8 +79,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     let mut order = Tracked::loaded(store.load(order.id).ok_or("the order is gone")?);
     order.status = "shipped".into();
-    order.save_with_sync(|order, events| store.persist(order, events))?;
+    actor::sync_scope("carrier", || {
+        order.save_with_sync(|order, fired| store.persist(order, fired))
+    })?;
     println!("   Run this again: the event is in {}.", store::FILE);
+
+    println!("6. What happened to the order, as the file tells it.");
+    for each in store.history(&order) {
+        println!("   {}", told(each));
+    }
     Ok(())
 }
 
@@ -102,6 +110,14 @@ fn rules_left(store: &Store, id: Uuid) -> String {
     store.load(id).map_or_else(String::new, |order| {
         format!("{}, {} rule(s)", order.status, order.on_change_rules.len())
     })
+}
+
+/// One line of history.
+fn told(each: &Transition) -> String {
+    let rule = each.rule_id.as_deref().unwrap_or("none");
+    let who = each.actor.as_deref().unwrap_or("nobody");
+    let (field, old, new) = (&each.field, &each.old, &each.new);
+    format!("{field}: {old} -> {new}, by {who}, rule: {rule}")
 }
 
 /// Enough of an id to recognise it.

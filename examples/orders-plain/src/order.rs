@@ -24,7 +24,7 @@ pub struct OrderStatus {
 
 /// An order.
 #[derive(Clone, Debug, Serialize, Deserialize, FollowActions)]
-#[follow(name = "order", key = "id")]
+#[follow(name = "order", key = "id", history("amount"))]
 pub struct Order {
     pub id: Uuid,
     pub status: String,
@@ -39,13 +39,15 @@ impl Order {
             .eql("paid")
             .was("pending")
             .emit::<OrderPaid>(json!({"order_id": "{{ id }}", "amount": "{{ amount }}"}))
-            .once();
+            .once()
+            .id("paid");
         let moved = Rule::when(Self::STATUS)
             .changed()
             .emit::<OrderStatus>(
                 json!({"order_id": "{{ id }}", "from": "{{ old.status }}", "to": "{{ status }}"}),
             )
-            .persistent();
+            .persistent()
+            .id("moved");
         Self {
             id: Uuid::now_v7(),
             status: "pending".to_owned(),

@@ -1,10 +1,12 @@
-//! One JSON file for the orders and for the events that are not yet delivered.
+//! One JSON file for the orders, for the events that are not yet delivered, and for the history of the orders.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 
 use celerysalt::event::Envelope;
+use celerysalt::history::Transition;
+use celerysalt_plain::{Fired, Follow};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,6 +22,7 @@ const NEXT: &str = "orders.json.next";
 pub struct Store {
     orders: BTreeMap<Uuid, Order>,
     events: Vec<Envelope>,
+    history: Vec<Transition>,
 }
 
 impl Store {
@@ -37,12 +40,20 @@ impl Store {
         self.orders.get(&id).cloned()
     }
 
-    /// Stores the order and its events: both, or none of them.
-    pub fn persist(&mut self, order: &Order, events: &[Envelope]) -> io::Result<()> {
+    /// Stores the order, its events and its history: all, or nothing.
+    pub fn persist(&mut self, order: &Order, fired: &Fired) -> io::Result<()> {
         let mut next = self.clone();
         next.orders.insert(order.id, order.clone());
-        next.events.extend_from_slice(events);
+        next.events.extend_from_slice(fired.events());
+        next.history.extend_from_slice(fired.transitions());
         self.replace(next)
+    }
+
+    /// What happened to an order, oldest first.
+    pub fn history(&self, order: &Order) -> impl Iterator<Item = &Transition> {
+        let aggregate = order.aggregate();
+        let all = self.history.iter();
+        all.filter(move |each| each.aggregate == aggregate)
     }
 
     /// The events to deliver, oldest first.

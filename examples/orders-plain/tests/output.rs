@@ -43,6 +43,13 @@ fn assert_main_job(output: &str) {
     );
     assert_eq!(steps[3][2], "2 event(s) delivered", "{output}");
     assert!(steps[3][3].ends_with("paid, 1 rule(s)"), "{output}");
+    let history = [
+        "amount: null -> \"1234567890.123456789012345678\", by nobody, rule: none",
+        "status: \"pending\" -> \"paid\", by nobody, rule: paid",
+        "status: \"pending\" -> \"paid\", by nobody, rule: moved",
+        "status: \"paid\" -> \"shipped\", by carrier, rule: moved",
+    ];
+    assert_eq!(steps[5], history, "{output}");
     assert!(
         output.lines().count() < 25,
         "too long for a newcomer: {output}"
