@@ -1,8 +1,10 @@
 //! Again, when the database asks for it.
 
+use std::error::Error;
 use std::future::Future;
 
 use celerysalt::outbox::OutboxError;
+use celerysalt::rule_table::RuleStoreError;
 
 /// How often a transaction that lost a deadlock is run in all.
 const ATTEMPTS: u32 = 5;
@@ -11,14 +13,15 @@ const ATTEMPTS: u32 = 5;
 /// happened then, and the other one has what it waited for, so there is no pause.
 ///
 /// A lock that was waited for in vain is not tried again here: a wait has been long already, and relays back off.
-pub(crate) async fn retrying<T, F>(run: impl Fn() -> F) -> Result<T, OutboxError>
+pub(crate) async fn retrying<T, E, F>(run: impl Fn() -> F) -> Result<T, E>
 where
-    F: Future<Output = Result<T, OutboxError>>,
+    E: Victim,
+    F: Future<Output = Result<T, E>>,
 {
     for _ in 1..ATTEMPTS {
         match run().await {
-            Err(error) if is_victim(&error) => {
-                tracing::debug!(%error, "lost a deadlock over the outbox; trying again");
+            Err(error) if error.is_victim() => {
+                tracing::debug!("lost a deadlock; running the transaction again");
             }
             done => return done,
         }
@@ -26,15 +29,32 @@ where
     run().await
 }
 
-/// Whether the database ended the transaction for the sake of another: MySQL's deadlock (1213), PostgreSQL's.
-fn is_victim(error: &OutboxError) -> bool {
-    let OutboxError::Store(source) = error else {
-        return false;
-    };
-    let error = source.downcast_ref::<sqlx::Error>();
-    let code = error.and_then(sqlx::Error::as_database_error);
-    matches!(
-        code.and_then(|error| error.code()).as_deref(),
-        Some("40001" | "40P01")
-    )
+/// An error of a transaction.
+pub(crate) trait Victim {
+    /// Whether the database ended the transaction for the sake of another: MySQL's deadlock (1213), PostgreSQL's.
+    fn is_victim(&self) -> bool;
+}
+
+impl Victim for sqlx::Error {
+    fn is_victim(&self) -> bool {
+        let code = self.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("40001" | "40P01"))
+    }
+}
+
+fn is_caused_by_victim(source: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let cause = source.downcast_ref::<sqlx::Error>();
+    cause.is_some_and(Victim::is_victim)
+}
+
+impl Victim for OutboxError {
+    fn is_victim(&self) -> bool {
+        matches!(self, Self::Store(source) if is_caused_by_victim(&**source))
+    }
+}
+
+impl Victim for RuleStoreError {
+    fn is_victim(&self) -> bool {
+        matches!(self, Self::Store(source) if is_caused_by_victim(&**source))
+    }
 }

@@ -1,4 +1,4 @@
-//! Is told of new events by PostgreSQL.
+//! Is told of new rows by PostgreSQL.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-const CHANNEL: &str = "celerysalt_outbox";
 const RECONNECT: Duration = Duration::from_secs(2);
 
 /// Listens from the first wait on, in a task that ends with it.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     pool: PgPool,
+    channel: &'static str,
     changed: Arc<Notify>,
     task: OnceLock<AbortOnDrop>,
 }
@@ -29,16 +29,17 @@ impl Drop for AbortOnDrop {
 
 impl Listener {
     /// Listens on a connection of its own: one of the pool's would be missing there for good.
-    pub(super) fn new(pool: &PgPool) -> Self {
+    pub(crate) fn new(pool: &PgPool, channel: &'static str) -> Self {
         Self {
             pool: pool.clone(),
+            channel,
             changed: Arc::default(),
             task: OnceLock::new(),
         }
     }
 
     /// Ends when something was written, or may have been while nobody listened.
-    pub(super) async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         self.task.get_or_init(|| {
             let options = self.pool.connect_options().as_ref().clone();
             let own = PgPoolOptions::new()
@@ -46,26 +47,26 @@ impl Listener {
                 .max_lifetime(None)
                 .idle_timeout(None)
                 .connect_lazy_with(options);
-            let task = tokio::spawn(listen(own, Arc::clone(&self.changed)));
+            let task = tokio::spawn(listen(own, self.channel, Arc::clone(&self.changed)));
             AbortOnDrop(task.abort_handle())
         });
         self.changed.notified().await;
     }
 }
 
-async fn listen(pool: PgPool, changed: Arc<Notify>) {
+async fn listen(pool: PgPool, channel: &'static str, changed: Arc<Notify>) {
     loop {
-        if let Err(error) = listen_once(&pool, &changed).await {
-            tracing::debug!(%error, "cannot listen for outbox events; relays poll meanwhile");
+        if let Err(error) = listen_once(&pool, channel, &changed).await {
+            tracing::debug!(%error, channel, "cannot listen; who waits polls meanwhile");
         }
         // The server's time, not the relay's: a frozen clock must not keep a real connection away.
         SystemClock.sleep(RECONNECT).await;
     }
 }
 
-async fn listen_once(pool: &PgPool, changed: &Notify) -> sqlx::Result<()> {
+async fn listen_once(pool: &PgPool, channel: &str, changed: &Notify) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen(channel).await?;
     loop {
         ring(changed);
         // `None` is a connection lost and made again: what came between is unknown, so it rings as well.

@@ -3,7 +3,7 @@
 mod append;
 mod claim;
 mod dead;
-mod listen;
+pub(crate) mod listen;
 mod settle;
 
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) struct PgOutbox {
 
 impl PgOutbox {
     pub(crate) fn new(pool: PgPool) -> Self {
-        let listener = Listener::new(&pool);
+        let listener = Listener::new(&pool, "celerysalt_outbox");
         Self { pool, listener }
     }
 }

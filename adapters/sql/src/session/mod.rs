@@ -1,5 +1,6 @@
 //! One way to speak with every database, for what is the same in all of them.
 
+mod driver;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pool;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::driver::Driver;
 pub(crate) use self::pool::Pool;
 pub(crate) use self::row::{Columns, Row, document, need};
 

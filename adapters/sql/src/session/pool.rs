@@ -16,12 +16,15 @@ pub(crate) enum Pool {
 /// MySQL's default isolation locks the gaps between the rows that it looks at, and savers that insert would wait;
 /// and a claim must check its locks with a younger snapshot.
 #[cfg(feature = "mysql")]
-pub(crate) const MYSQL_BEGIN: &str =
-    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
+const MYSQL_BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
+
+/// Whatever the database's default: who waited for a lock is to see what was committed meanwhile.
+#[cfg(feature = "postgres")]
+const POSTGRES_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// SQLite's write lock from the start: a transaction that takes it later may be refused.
 #[cfg(feature = "sqlite")]
-pub(crate) const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
 
 impl Pool {
     pub(crate) fn kind(&self) -> Kind {
@@ -41,7 +44,7 @@ impl Pool {
             #[cfg(feature = "mysql")]
             Self::Mysql(pool) => Tx::Mysql(pool.begin_with(MYSQL_BEGIN).await?),
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(POSTGRES_BEGIN).await?),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with(SQLITE_BEGIN).await?),
         })
