@@ -3,7 +3,7 @@
 use diesel::connection::{LoadConnection, TransactionManager};
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::AsSelect;
-use diesel::expression::QueryMetadata;
+use diesel::expression::{QueryMetadata, TypedExpressionType};
 use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::SqlType;
@@ -102,7 +102,7 @@ impl<C: FollowConnection> Session for Blocking<'_, C> {
             + Send
             + 'static,
         E: Expression<SqlType = ST> + QueryId,
-        ST: SqlType + 'static,
+        ST: SqlType + TypedExpressionType + 'static,
         Q: Query<SqlType = AsSelect<M, C::Backend>> + QueryFragment<C::Backend> + QueryId + Send,
         C::Backend: QueryMetadata<AsSelect<M, C::Backend>>,
     {

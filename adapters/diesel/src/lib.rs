@@ -42,6 +42,8 @@
 //!
 //! Diesel has no hooks: what is saved by Diesel's own methods fires nothing.
 
+#[cfg(feature = "async")]
+pub mod asynchronous;
 mod backend;
 mod column;
 mod connection;

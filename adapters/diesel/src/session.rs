@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use celerysalt::follow::{Moment, Plan};
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::AsSelect;
-use diesel::expression::QueryMetadata;
+use diesel::expression::{QueryMetadata, TypedExpressionType};
 use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::SqlType;
@@ -59,7 +59,7 @@ pub trait Session: Send {
             + Send
             + 'static,
         E: Expression<SqlType = ST> + QueryId,
-        ST: SqlType + 'static,
+        ST: SqlType + TypedExpressionType + 'static,
         Q: Query<SqlType = AsSelect<M, Self::Backend>>
             + QueryFragment<Self::Backend>
             + QueryId

@@ -4,4 +4,4 @@
 
 mod support;
 
-on_each!("cases/concurrency.rs");
+on_every!("cases/concurrency.rs");

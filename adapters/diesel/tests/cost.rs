@@ -4,4 +4,4 @@
 
 mod support;
 
-on_each!("cases/cost.rs");
+on_every!("cases/cost.rs");

@@ -4,4 +4,4 @@
 
 mod support;
 
-on_each!("cases/crash.rs");
+on_every!("cases/crash.rs");

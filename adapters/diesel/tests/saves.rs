@@ -4,4 +4,4 @@
 
 mod support;
 
-on_each!("cases/saves.rs");
+on_every!("cases/saves.rs");

@@ -1,7 +1,9 @@
 use celerysalt::rules::Rule;
-use celerysalt_diesel::{Error, FollowSave, FollowUpdate};
+use celerysalt_diesel::Error;
 
-use db::{Conn, Order, TestDb, deleted, only_status, outbox, paid, reload, stored, transaction};
+use db::{
+    Conn, FollowSave, FollowUpdate, Order, TestDb, deleted, only_status, outbox, paid, reload, stored, transaction,
+};
 
 const SAVERS: usize = 16;
 

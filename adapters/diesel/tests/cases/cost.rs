@@ -1,8 +1,10 @@
-use celerysalt_diesel::{FollowInsert, FollowSave, FollowUpdate};
 use diesel::Connection;
 
 use crate::support::watched::Sent;
-use db::{Conn, IN_SAVEPOINT, Order, READS_BACK, TestDb, created, new_order, only_status, paid, stored};
+use db::{
+    Conn, FollowInsert, FollowSave, FollowUpdate, IN_SAVEPOINT, Order, READS_BACK, TestDb, created, new_order,
+    only_status, paid, stored,
+};
 
 /// A connection whose statements are told.
 fn watched(test: &TestDb) -> (Conn, Sent) {

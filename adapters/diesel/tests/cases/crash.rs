@@ -3,14 +3,14 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use celerysalt::rules::Rule;
-use celerysalt_diesel::{Error, FollowInsert, FollowSave, FollowUpdate};
+use celerysalt_diesel::Error;
 use diesel::Connection;
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 
 use db::{
-    Conn, Order, OrderChanges, TestDb, Unseen, connect, created, deleted, new_order, only_status, orders, paid, stored,
-    topics, transaction, until_gone,
+    Conn, FollowInsert, FollowSave, FollowUpdate, Order, OrderChanges, TestDb, Unseen, connect, created, deleted,
+    new_order, only_status, orders, paid, stored, topics, transaction, until_gone,
 };
 
 /// How a child is told what to do: the database, the act, whether in a transaction, and after which statement to die.

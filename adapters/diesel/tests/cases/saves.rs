@@ -1,13 +1,13 @@
 use celerysalt::follow::FollowError;
 use celerysalt::rules::Rule;
-use celerysalt_diesel::{Error, FollowInsert, FollowSave, FollowUpdate, Rules};
+use celerysalt_diesel::{Error, Rules};
 use diesel::Connection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde_json::json;
 
 use db::{
-    Order, OrderChanges, Seat, Shouted, TestDb, created, deleted, new_order, only_status, outbox, paid, reload, stored,
-    stored_rules, topics, transaction, Unseen, Upper,
+    FollowInsert, FollowSave, FollowUpdate, Order, OrderChanges, Seat, Shouted, TestDb, Unseen, Upper, created,
+    deleted, new_order, only_status, outbox, paid, reload, stored, stored_rules, topics, transaction,
 };
 
 #[test]

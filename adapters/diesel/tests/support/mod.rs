@@ -8,6 +8,12 @@
     clippy::panic
 )]
 
+#[cfg(feature = "async-mysql")]
+pub mod async_mariadb;
+#[cfg(feature = "async-postgres")]
+pub mod async_postgres;
+#[cfg(feature = "async-sqlite")]
+pub mod async_sqlite;
 pub mod events;
 pub mod fired;
 pub mod mariadb;
@@ -32,6 +38,32 @@ macro_rules! on_each {
 
         mod on_mariadb {
             use $crate::support::mariadb as db;
+            include!($file);
+        }
+    };
+}
+
+/// Runs the test cases of a file on each database, over Diesel's connections and over those of diesel-async.
+#[macro_export]
+macro_rules! on_every {
+    ($file:literal) => {
+        $crate::on_each!($file);
+
+        #[cfg(feature = "async-sqlite")]
+        mod on_async_sqlite {
+            use $crate::support::async_sqlite as db;
+            include!($file);
+        }
+
+        #[cfg(feature = "async-postgres")]
+        mod on_async_postgres {
+            use $crate::support::async_postgres as db;
+            include!($file);
+        }
+
+        #[cfg(feature = "async-mysql")]
+        mod on_async_mariadb {
+            use $crate::support::async_mariadb as db;
             include!($file);
         }
     };

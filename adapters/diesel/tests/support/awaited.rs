@@ -1,0 +1,84 @@
+// Included by the modules of diesel-async: its connections and saves as the cases call them, which are not async.
+
+use std::sync::LazyLock;
+
+use celerysalt_diesel::{Changes, Error, Follow, FollowOn, InsertOn, UpdateOn, asynchronous};
+use tokio::runtime::Runtime;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+fn establish(url: &str) -> ConnectionResult<Conn> {
+    let _entered = RUNTIME.enter();
+    Conn::establish(url)
+}
+
+/// A transaction as the caller begins it.
+pub fn transaction<R>(
+    conn: &mut Conn,
+    run: impl FnOnce(&mut Conn) -> Result<R, Error>,
+) -> Result<R, Error> {
+    conn.transaction(run)
+}
+
+/// The async saves of a model.
+pub trait FollowSave: asynchronous::FollowSave {
+    fn insert_and_follow(self, conn: &mut Conn) -> Result<Self, Error>
+    where
+        Self: FollowOn<Db> + InsertOn<Self, Db>,
+    {
+        RUNTIME.block_on(asynchronous::FollowSave::insert_and_follow(self, &mut **conn))
+    }
+
+    fn update_and_follow(self, conn: &mut Conn) -> Result<Self, Error>
+    where
+        Self: FollowOn<Db> + UpdateOn<Db> + Changes<Model = Self>,
+    {
+        RUNTIME.block_on(asynchronous::FollowSave::update_and_follow(self, &mut **conn))
+    }
+
+    fn save_and_follow(self, conn: &mut Conn) -> Result<Self, Error>
+    where
+        Self: FollowOn<Db> + InsertOn<Self, Db> + UpdateOn<Db> + Changes<Model = Self>,
+    {
+        RUNTIME.block_on(asynchronous::FollowSave::save_and_follow(self, &mut **conn))
+    }
+
+    fn delete_and_follow(self, conn: &mut Conn) -> Result<usize, Error>
+    where
+        Self: FollowOn<Db>,
+    {
+        RUNTIME.block_on(asynchronous::FollowSave::delete_and_follow(self, &mut **conn))
+    }
+}
+
+impl<M: Follow> FollowSave for M {}
+
+/// The async saves of a changeset.
+pub trait FollowUpdate: celerysalt_diesel::FollowUpdate {
+    fn update_and_follow(
+        self,
+        key: <Self::Model as Follow>::Key,
+        conn: &mut Conn,
+    ) -> Result<Self::Model, Error>
+    where
+        Self: UpdateOn<Db> + Send,
+        Self::Model: FollowOn<Db>,
+    {
+        RUNTIME.block_on(asynchronous::FollowUpdate::update_and_follow(self, key, &mut **conn))
+    }
+}
+
+impl<Ch: celerysalt_diesel::FollowUpdate> FollowUpdate for Ch {}
+
+/// The async saves of a new row.
+pub trait FollowInsert: celerysalt_diesel::FollowInsert {
+    fn insert_and_follow(self, conn: &mut Conn) -> Result<Self::Model, Error>
+    where
+        Self: InsertOn<Self::Model, Db> + Send,
+        Self::Model: FollowOn<Db>,
+    {
+        RUNTIME.block_on(asynchronous::FollowInsert::insert_and_follow(self, &mut **conn))
+    }
+}
+
+impl<N: celerysalt_diesel::FollowInsert> FollowInsert for N {}
