@@ -6,9 +6,9 @@ macro_rules! store {
             use std::sync::Arc;
 
             use async_trait::async_trait;
-            use celerysalt::event::Envelope;
+
             use celerysalt::rules::Rules;
-            use celerysalt_plain::Tracked;
+            use celerysalt_plain::{Fired, Tracked};
             use chrono::Utc;
             use futures::future::LocalBoxFuture;
             use sqlx::{Connection, Pool, Row, Transaction, $database};
@@ -115,7 +115,7 @@ macro_rules! store {
             async fn one(own: &mut Transaction<'_, $database>, step: Step) -> Result<(), Failure> {
                 match step {
                     Step::Insert(order) => {
-                        let persist = async |order: &Order, events: &[Envelope]| {
+                        let persist = async |order: &Order, events: &Fired| {
                             write(own, INSERT, order, events).await
                         };
                         Tracked::new(order).save_with(persist).await?;
@@ -123,13 +123,13 @@ macro_rules! store {
                     Step::Update(order, change) => {
                         let mut tracked = Tracked::loaded(order.clone());
                         *tracked = change.on(order);
-                        let persist = async |order: &Order, events: &[Envelope]| {
+                        let persist = async |order: &Order, events: &Fired| {
                             write(own, UPDATE, order, events).await
                         };
                         tracked.save_with(persist).await?;
                     }
                     Step::Delete(order) => {
-                        let remove = async |order: &Order, events: &[Envelope]| {
+                        let remove = async |order: &Order, events: &Fired| {
                             let delete = sqlx::query(DELETE).bind(order.id.to_string());
                             delete.execute(&mut **own).await?;
                             Ok::<_, StoreError>($append(own, events, Utc::now()).await?)
@@ -147,7 +147,7 @@ macro_rules! store {
                 own: &mut Transaction<'_, $database>,
                 sql: &'static str,
                 order: &Order,
-                events: &[Envelope],
+                events: &Fired,
             ) -> Result<(), StoreError> {
                 let written = sqlx::query(sql)
                     .bind(&order.code)
