@@ -6,6 +6,7 @@ mod crew;
 mod database;
 mod report;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -71,7 +72,10 @@ pub(crate) fn briefly() -> Result<(), Error> {
 
 fn soak(choice: Choice, time: Duration, size: Size) -> Result<Table, Error> {
     native::ensure()?;
-    let program = build()?;
+    let built = build()?;
+    // A copy: processes start all the time, and all of them are of one build.
+    let program = workspace::state("soak-program");
+    fs::copy(&built, &program).map_err(Error::io("copy", &built))?;
     let mut table = Table::default();
     for database in choice.databases() {
         let name = database.name();
