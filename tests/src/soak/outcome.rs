@@ -69,15 +69,19 @@ fn of_driver(error: &DbErr, cause: &sqlx::Error) -> Outcome {
             Outcome::Conflict
         }
         sqlx::Error::Database(answer) => match answer.code().as_deref() {
-            // PostgreSQL: serialization failure, deadlock. (MariaDB uses the first for its deadlocks.)
-            Some("40001" | "40P01") => Outcome::Conflict,
-            // PostgreSQL: shutdown, crash, start-up. Both: a connection's end.
-            Some(code) if code.starts_with("57P") || code.starts_with("08") => Outcome::Unreachable,
+            Some(code) if CONFLICTS.contains(&code) => Outcome::Conflict,
+            Some(code) if ENDS.iter().any(|end| code.starts_with(end)) => Outcome::Unreachable,
             _ => Outcome::Unexpected(error.to_string()),
         },
         _ => Outcome::Unexpected(error.to_string()),
     }
 }
+
+/// SQLSTATE of a serialization failure (MariaDB: also a deadlock), and PostgreSQL's of a deadlock.
+const CONFLICTS: [&str; 2] = ["40001", "40P01"];
+
+/// How SQLSTATE begins when a connection ends; when PostgreSQL shuts down, crashes or starts; when MariaDB does.
+const ENDS: [&str; 3] = ["08", "57P", "70100"];
 
 #[cfg(test)]
 mod tests {

@@ -44,8 +44,8 @@ async fn attempt(db: &DatabaseConnection) -> Result<Outcome, DbErr> {
     match rand::random_range(0..10) {
         0..3 => follow(db, Change::draw(db).await?).await?,
         3..6 => match Change::draw(db).await? {
-            // A delete without a transaction is weaker than the rest (docs/saves.md).
-            Change::Delete(_) => return Ok(Outcome::RolledBack),
+            // A plain delete on a pool is weaker than the rest (docs/saves.md).
+            delete @ Change::Delete(_) => follow(db, delete).await?,
             change => plain(db, change).await?,
         },
         _ => return in_transaction(db).await,
