@@ -107,7 +107,8 @@ impl Database {
     }
 }
 
-fn state() -> Result<State, Error> {
+/// Where soaks keep what they need.
+pub(crate) fn state() -> Result<State, Error> {
     State::at(workspace::state("soak"))
 }
 

@@ -73,14 +73,17 @@ pub(crate) fn briefly() -> Result<(), Error> {
 fn soak(choice: Choice, time: Duration, size: Size) -> Result<Table, Error> {
     native::ensure()?;
     let built = build()?;
-    // A copy: processes start all the time, and all of them are of one build.
-    let program = workspace::state("soak-program");
+    let state = database::state()?;
+    // Another soak in this checkout would take the database for one that was left.
+    let _lock = state.lock()?;
+    // A copy: processes start all the time, and all of them are to be of one build.
+    let program = state.folder().join("program");
     fs::copy(&built, &program).map_err(Error::io("copy", &built))?;
     let mut table = Table::default();
     for database in choice.databases() {
         let name = database.name();
         eprintln!("soak: {name}, {:.1} min", time.as_secs_f64() / 60.0);
-        let folder = workspace::state("soak").join(format!("{name}-run"));
+        let folder = state.folder().join(format!("{name}-run"));
         let run = Run {
             database,
             program: &program,
