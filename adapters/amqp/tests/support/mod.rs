@@ -1,6 +1,8 @@
 //! A RabbitMQ for tests: names of the test's own on the server that the environment names.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub(crate) mod python;
+
 use celerysalt_amqp::{AmqpBroker, AmqpBuilder};
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::{Channel, Connection, ConnectionProperties};
@@ -50,7 +52,7 @@ impl Mesh {
     }
 
     /// Removes these queues with their dead letters, and the exchange.
-    pub(crate) async fn remove(self, queues: &[String]) {
+    pub(crate) async fn remove(&self, queues: &[String]) {
         self.broker.close().await;
         let (connection, channel) = Self::channel().await;
         for queue in queues {
