@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use celerysalt::model::Operation;
+use celerysalt_migrations::Dialect;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Check and try rules without a database.
+/// Check and try rules, print migrations; all of it without a database.
 #[derive(Debug, Parser)]
 #[command(name = "celerysalt", version)]
 pub(crate) struct Cli {
@@ -20,6 +21,11 @@ pub(crate) enum Command {
     Rules {
         #[command(subcommand)]
         command: RulesCommand,
+    },
+    /// Migrations: the tables that CelerySalt needs.
+    Migrations {
+        #[command(subcommand)]
+        command: MigrationsCommand,
     },
 }
 
@@ -35,6 +41,45 @@ pub(crate) enum RulesCommand {
     /// Exits with 0 when evaluated, whatever fired, and 2 when a file cannot be used. Rules that are
     /// broken are skipped, with a warning on standard error.
     Eval(EvalArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrationsCommand {
+    /// Print the SQL that makes the tables, for psql, mysql, sqlite3 or the files of another migration tool.
+    ///
+    /// Every statement may run again on a database that already has what it makes.
+    Print(PrintArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// The database's kind of SQL; mysql is MariaDB's too.
+    #[arg(long, value_enum)]
+    pub(crate) dialect: DialectArg,
+    /// Print the SQL that takes the tables back instead. It deletes them with their data.
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// Only the steps after this one: those that an update of CelerySalt has brought.
+    #[arg(long, value_name = "VERSION", default_value_t = 0, hide_default_value = true,
+          value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) after: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DialectArg {
+    Postgres,
+    Mysql,
+    Sqlite,
+}
+
+impl From<DialectArg> for Dialect {
+    fn from(dialect: DialectArg) -> Self {
+        match dialect {
+            DialectArg::Postgres => Dialect::Postgres,
+            DialectArg::Mysql => Dialect::Mysql,
+            DialectArg::Sqlite => Dialect::Sqlite,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

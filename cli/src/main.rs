@@ -5,19 +5,24 @@
 mod args;
 mod error;
 mod input;
+mod migrations;
 mod rules;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Command, RulesCommand};
+use crate::args::{Cli, Command, MigrationsCommand, RulesCommand};
 
 fn main() -> ExitCode {
-    let Command::Rules { command } = Cli::parse().command;
-    let done = match &command {
-        RulesCommand::Check(args) => rules::check::run(args),
-        RulesCommand::Eval(args) => rules::eval::run(args),
+    let done = match Cli::parse().command {
+        Command::Rules { command } => match command {
+            RulesCommand::Check(args) => rules::check::run(&args),
+            RulesCommand::Eval(args) => rules::eval::run(&args),
+        },
+        Command::Migrations { command } => match command {
+            MigrationsCommand::Print(args) => migrations::print::run(&args),
+        },
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error}");

@@ -64,12 +64,24 @@ pub fn migrations(dialect: Dialect) -> &'static [Migration] {
 
 /// All migrations as one script.
 pub fn up_sql(dialect: Dialect) -> String {
-    join(migrations(dialect).iter().map(|m| m.up))
+    up_sql_after(dialect, 0)
+}
+
+/// The migrations after this version as one script: what an update of this crate brings.
+pub fn up_sql_after(dialect: Dialect, version: i64) -> String {
+    let steps = migrations(dialect).iter();
+    join(steps.filter(|m| m.version > version).map(|m| m.up))
 }
 
 /// One script that takes all migrations back, newest first. It deletes the tables with their data.
 pub fn down_sql(dialect: Dialect) -> String {
-    join(migrations(dialect).iter().rev().map(|m| m.down))
+    down_sql_after(dialect, 0)
+}
+
+/// One script that takes the migrations after this version back, newest first, with their data.
+pub fn down_sql_after(dialect: Dialect, version: i64) -> String {
+    let steps = migrations(dialect).iter().rev();
+    join(steps.filter(|m| m.version > version).map(|m| m.down))
 }
 
 fn join<'a>(parts: impl Iterator<Item = &'a str>) -> String {
@@ -101,6 +113,7 @@ static POSTGRES: &[Migration] = history!("postgres");
 static SQLITE: &[Migration] = history!("sqlite");
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
     use super::*;
 
@@ -116,8 +129,17 @@ mod tests {
     #[test]
     fn a_script_has_every_step_in_order() {
         for &dialect in Dialect::ALL {
-            assert!(up_sql(dialect).starts_with(migrations(dialect)[0].up));
-            assert!(down_sql(dialect).ends_with(migrations(dialect)[0].down));
+            let steps = migrations(dialect);
+            let [first, .., last] = steps else {
+                panic!("{steps:?}")
+            };
+            assert!(up_sql(dialect).starts_with(first.up));
+            assert!(up_sql(dialect).ends_with(last.up));
+            assert!(down_sql(dialect).starts_with(last.down));
+            assert!(down_sql(dialect).ends_with(first.down));
+            assert!(up_sql_after(dialect, first.version).starts_with(steps[1].up));
+            assert!(down_sql_after(dialect, first.version).ends_with(steps[1].down));
+            assert_eq!(up_sql_after(dialect, last.version), "");
         }
     }
 }

@@ -35,10 +35,15 @@ impl Folder {
     }
 
     /// Runs `celerysalt rules` with these words.
+    #[allow(dead_code, reason = "not every test file speaks of rules")]
     pub(crate) fn rules(&self, words: &str) -> Done {
+        self.run(&format!("rules {words}"))
+    }
+
+    /// Runs `celerysalt` with these words.
+    pub(crate) fn run(&self, words: &str) -> Done {
         let output = Command::new(env!("CARGO_BIN_EXE_celerysalt"))
             .current_dir(self.path())
-            .arg("rules")
             .args(words.split_whitespace())
             .output()
             .unwrap();

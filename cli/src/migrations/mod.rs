@@ -1,0 +1,3 @@
+//! `celerysalt migrations …`.
+
+pub(crate) mod print;
