@@ -55,7 +55,7 @@
 //!
 //! On the struct `#[follow(…)]` takes `name` (else the struct's name in snake case), `key` (a field or `["several",
 //! "fields"]`; else `id`; it is known before the first save), `rules` (else `on_change_rules`), `events = ["topic",
-//! Type]` (what rules may emit) `code_rules = path` (a function that gives the rules of every row) and
+//! Type]` (what rules may emit), `code_rules = path` (a function that gives the rules of every row) and
 //! `history` or `history("field", …)` ([`celerysalt::history`]). A field's type
 //! is an [`AsField`], or the field is marked `#[follow(text)]`, `#[follow(json)]` or `#[follow(skip)]`.
 

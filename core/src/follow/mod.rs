@@ -42,7 +42,7 @@ pub struct Save<'a> {
     pub old: Option<&'a Row>,
     /// The row after the save; on delete the row that goes.
     pub new: &'a Row,
-    /// The row's identity, e.g. `order:0198…`; see [`Change::aggregate`].
+    /// The row's identity, e.g. `order:0198…`; see [`Change::aggregate`](crate::model::Change::aggregate).
     pub aggregate: &'a str,
     /// The rules that the database holds, read by [`Rules::loaded`]; on insert none, or those that the caller gave.
     pub stored: &'a Rules,
@@ -102,6 +102,16 @@ impl Plan {
             && self.rules.is_none()
             && self.intents.is_empty()
     }
+
+    /// This plan and one that was made after it, on the rules that this one leaves.
+    #[must_use]
+    pub fn then(mut self, next: Plan) -> Plan {
+        self.events.extend(next.events);
+        self.transitions.extend(next.transitions);
+        self.intents.extend(next.intents);
+        self.rules = next.rules.or(self.rules);
+        self
+    }
 }
 
 /// Why a save must not happen. Nothing has been written for it.
@@ -154,18 +164,6 @@ pub enum FollowError {
         #[source]
         error: ManyError,
     },
-}
-
-impl Plan {
-    /// This plan and one that was made after it, on the rules that this one leaves.
-    #[must_use]
-    pub fn then(mut self, next: Plan) -> Plan {
-        self.events.extend(next.events);
-        self.transitions.extend(next.transitions);
-        self.intents.extend(next.intents);
-        self.rules = next.rules.or(self.rules);
-        self
-    }
 }
 
 /// Finds what a save does beside writing its columns. It touches no database; the events of the catalog and the loaded

@@ -22,8 +22,8 @@ use crate::rules::{Rule, RuleErrors};
 /// - **Concurrent writers.** Any number, in any number of processes. A `write` decides under that lock: of two that
 ///   expect the same version one is written, and the other is [`RuleStoreError::Conflict`], with nothing written.
 /// - **Documents come back as they were written**, all digits of their numbers included. What a hand has edited comes
-///   back as it stands there: text that is no JSON as a JSON string (of text that is, [`json::keep_digits`]
-///   (crate::json::keep_digits) keeps the digits). No document makes `list` or `versions` fail.
+///   back as it stands there: text that is no JSON as a JSON string (of text that is,
+///   [`keep_digits`](crate::json::keep_digits) keeps the digits). No document makes `list` or `versions` fail.
 /// - **Durability.** What `write` has returned survives a crash.
 /// - **Errors.** Reads may be tried again after every error. A write may after [`RuleStoreError::Store`], but it may
 ///   have happened: a lost connection does not tell. With `expected`, the second try of such a write is a conflict.
