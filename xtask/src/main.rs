@@ -34,7 +34,13 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
-        Command::Services(action) => services::run(&action).map(|()| ExitCode::SUCCESS),
+        Command::Services(action) => {
+            services::run(&action)?;
+            if matches!(action, services::Action::Down) {
+                soak::clear()?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Test(options) => test::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Ci(options) => ci::run(&options),

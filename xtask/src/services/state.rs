@@ -1,6 +1,6 @@
 //! The folder that remembers what runs.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -40,9 +40,40 @@ impl State {
 
     /// Waits until no other call changes the services; the lock ends with the value.
     pub(crate) fn lock(&self) -> Result<File, Error> {
-        let path = self.folder.join("lock");
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let (path, file) = self.lock_file()?;
         file.lock().map_err(Error::io("lock", &path))?;
         Ok(file)
+    }
+
+    /// The same lock, unless another call has it.
+    pub(crate) fn try_lock(&self) -> Result<Option<File>, Error> {
+        let (path, file) = self.lock_file()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+        }
+    }
+
+    fn lock_file(&self) -> Result<(PathBuf, File), Error> {
+        let path = self.folder.join("lock");
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        Ok((path, file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_call_at_a_time_has_the_lock() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let state = State::at(folder.path().to_owned())?;
+        let lock = state.lock()?;
+        assert!(state.try_lock()?.is_none());
+        drop(lock);
+        assert!(state.try_lock()?.is_some());
+        Ok(())
     }
 }

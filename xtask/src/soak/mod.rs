@@ -70,6 +70,16 @@ pub(crate) fn briefly() -> Result<(), Error> {
     }
 }
 
+/// Ends what a soak that was cut off left; a soak that runs is left alone.
+pub(crate) fn clear() -> Result<(), Error> {
+    let state = database::state()?;
+    let Some(_lock) = state.try_lock()? else {
+        return Ok(());
+    };
+    let mut databases = Choice::All.databases().into_iter();
+    databases.try_for_each(|database| database.stop())
+}
+
 fn soak(choice: Choice, time: Duration, size: Size) -> Result<Table, Error> {
     native::ensure()?;
     let built = build()?;
