@@ -8,8 +8,13 @@ use sea_orm::sea_query::{ArrayType, ColumnType, OptionEnum};
 /// The type of a column: its Rust type decides, since that is what its values come as; the database's type
 /// adds the names of an enum.
 pub(crate) fn field_type(rust: ArrayType, column: &ColumnType) -> FieldType {
-    if let ColumnType::Enum { variants, .. } = column {
-        return FieldType::Enum(variants.iter().map(ToString::to_string).collect());
+    match column {
+        ColumnType::Enum { variants, .. } => {
+            return FieldType::Enum(variants.iter().map(ToString::to_string).collect());
+        }
+        // SeaORM tells an array by its column only: its Rust type is that of the elements.
+        ColumnType::Array(_) => return FieldType::Unsupported(format!("array of {rust:?}")),
+        _ => {}
     }
     match rust {
         ArrayType::Bool => FieldType::Bool,
@@ -22,7 +27,7 @@ pub(crate) fn field_type(rust: ArrayType, column: &ColumnType) -> FieldType {
         | ArrayType::Unsigned
         | ArrayType::BigUnsigned => FieldType::Int,
         ArrayType::Float | ArrayType::Double => FieldType::Float,
-        ArrayType::String | ArrayType::Char => FieldType::Text,
+        ArrayType::String | ArrayType::Char | ArrayType::Enum(_) => FieldType::Text,
         ArrayType::Json => FieldType::Json,
         ArrayType::ChronoDate => FieldType::Date,
         ArrayType::ChronoTime => FieldType::Time,
@@ -145,6 +150,11 @@ mod tests {
         assert_eq!(
             field_type(ArrayType::Bytes, &ColumnType::Blob),
             FieldType::Unsupported("Bytes".into())
+        );
+        let column = ColumnType::Array(std::sync::Arc::new(ColumnType::Integer));
+        assert_eq!(
+            field_type(ArrayType::Int, &column),
+            FieldType::Unsupported("array of Int".into())
         );
     }
 }
