@@ -96,6 +96,20 @@ impl TestDb {
         Database::connect(options).await.unwrap()
     }
 
+    /// A pool on the same PostgreSQL database whose transactions are serializable unless told.
+    pub async fn serializable(&self) -> DatabaseConnection {
+        let Kind::Postgres(schema) = &self.kind else {
+            panic!("only PostgreSQL refuses to serialize");
+        };
+        let mut options = ConnectOptions::new(postgres_url());
+        options.sqlx_logging(false).max_connections(8);
+        options.set_schema_search_path(schema.clone());
+        options.map_sqlx_postgres_opts(|postgres| {
+            postgres.options([("default_transaction_isolation", "serializable")])
+        });
+        Database::connect(options).await.unwrap()
+    }
+
     pub async fn end(self) {
         if let Kind::Postgres(schema) = &self.kind {
             let drop = format!("DROP SCHEMA {schema} CASCADE");
