@@ -27,16 +27,6 @@ pub enum FollowError {
     /// written.
     #[error(transparent)]
     Note(#[from] UnreadableNote),
-    /// A bulk update would write a column that it cannot. Nothing was written.
-    #[error("{table}.{column} cannot be written by a bulk update: {reason}")]
-    BulkColumn {
-        /// The table.
-        table: &'static str,
-        /// The column, as the database names it.
-        column: &'static str,
-        /// Why, and what to do instead.
-        reason: &'static str,
-    },
     /// The database is of a kind that is not supported yet.
     #[error("saves on {backend} are not followed yet; PostgreSQL and SQLite are")]
     Backend {

@@ -64,7 +64,7 @@ pub(crate) fn changed<E: Follow>(
 }
 
 /// Whether nothing looks at an update of a row: worth knowing before values are converted.
-fn is_quiet<E: Follow>(old: &E::Model, callers: Option<&CoreRules>) -> bool {
+pub(crate) fn is_quiet<E: Follow>(old: &E::Model, callers: Option<&CoreRules>) -> bool {
     let stored: &CoreRules = E::rules(old);
     let has_none = stored.is_empty() && stored.note().is_none() && callers.is_none();
     has_none && !follow::stands_outside(&E::followed().def)

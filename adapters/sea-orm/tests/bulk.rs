@@ -99,12 +99,16 @@ on_both! {
             &["SELECT orders", "UPDATE orders", "SELECT orders", "UPDATE orders", "INSERT celerysalt_outbox"]
         };
         assert_eq!(take(&sent), chunk.repeat(3));
-        // Where nothing fires and nothing is spent: no more than rows to read and to write.
+        // Where nothing fires and nothing is spent: rows to read and to write.
         paid().exec(&db).await.unwrap();
         let quiet: &[&str] = if is_postgres(&db) { &["SELECT orders", "UPDATE orders"] } else { &["SELECT orders", "UPDATE orders", "SELECT orders"] };
         assert_eq!(take(&sent), quiet.repeat(3));
         Order::follow_delete_many().chunk_size(3).exec(&db).await.unwrap();
         assert_eq!(take(&sent), ["SELECT orders", "DELETE orders"].repeat(2));
+        // Rows without rules are not even looked at afterwards.
+        stored_orders(&test.db, 3, &[]).await;
+        paid().exec(&db).await.unwrap();
+        assert_eq!(take(&sent), ["SELECT orders", "UPDATE orders"].repeat(2));
         assert_eq!(outbox(&db).await.len(), 15);
     }
 
@@ -245,6 +249,13 @@ on_both! {
             }
             assert_eq!(outbox(&test.db).await.len() - before, usize::from(was_paid), "{steps}");
         }
+    }
+
+    async fn a_filter_of_raw_sql_that_says_or_stands_alone_beside_the_keys(test: &TestDb) {
+        stored_orders(&test.db, 3, &[paid()]).await;
+        let ship = Order::follow_update_many().col_expr(order::Column::Status, Expr::value("shipped"));
+        let raw = Expr::cust("state <> 'paid' OR state = 'shipped'");
+        assert_eq!(ship.filter(raw).chunk_size(1).exec(&test.db).await.unwrap().rows_affected, 3);
     }
 
     async fn a_filter_may_look_at_other_tables(test: &TestDb) {

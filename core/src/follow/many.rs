@@ -50,7 +50,8 @@ pub enum ManyError {
     },
     /// A row that was visited came again.
     #[error(
-        "a bulk save met a row again that it had visited: a condition of raw SQL that says OR needs parentheses around it"
+        "a bulk save met a row again that it had visited: a condition of raw SQL that says OR needs parentheses around it, \
+         and the database must hold keys in the form in which they are written"
     )]
     Again,
 }

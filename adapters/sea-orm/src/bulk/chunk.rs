@@ -1,12 +1,16 @@
 //! The rows of a bulk save, chunk by chunk.
 
+use std::collections::HashSet;
+
+use celerysalt::follow::{self, ManyError};
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    ConnectionTrait, DbBackend, DbErr, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 
 use super::keys;
 use crate::entity::Follow;
+use crate::error::FollowError;
 use crate::key::Key;
 use crate::row::{self, Lock};
 
@@ -18,10 +22,13 @@ const PARAMETERS: usize = 24_000;
 /// again.
 pub(super) struct Chunks<E: Follow> {
     rows: Select<E>,
+    /// What was read last.
+    page: Select<E>,
     size: usize,
     kind: LockType,
     lock: Lock,
-    last: Option<Key<E>>,
+    /// The keys of the rows that were read last.
+    keys: Vec<Key<E>>,
     is_over: bool,
 }
 
@@ -30,11 +37,12 @@ impl<E: Follow> Chunks<E> {
         // A rule that stays different in every row takes the key once more, and a value.
         let fitting = PARAMETERS / (2 * E::followed().keys.len() + 1);
         Self {
+            page: rows.clone(),
             rows,
             size: size.clamp(1, fitting),
             kind,
             lock,
-            last: None,
+            keys: Vec::new(),
             is_over: false,
         }
     }
@@ -47,23 +55,67 @@ impl<E: Follow> Chunks<E> {
         if self.is_over {
             return Ok(None);
         }
+        self.page = self.behind(self.keys.last());
+        let found = self.read(db).await?;
+        self.is_over = found.len() < self.size;
+        self.step(found.iter().map(Key::of_model).collect())?;
+        Ok((!found.is_empty()).then_some(found))
+    }
+
+    /// Those of the rows that were read last that are still there.
+    pub(super) async fn left<C: ConnectionTrait>(
+        &mut self,
+        db: &C,
+    ) -> Result<HashSet<Vec<Value>>, DbErr> {
+        let found = self.read(db).await?;
+        let keys = found
+            .iter()
+            .map(|row| Key::<E>::of_model(row).into_values());
+        Ok(keys.collect())
+    }
+
+    fn behind(&self, last: Option<&Key<E>>) -> Select<E> {
         let mut select = self.rows.clone().limit(self.size as u64);
         for key in &E::followed().keys {
             select = select.order_by(*key, Order::Asc);
         }
-        if let Some(last) = &self.last {
-            select = select.filter(keys::after(last));
+        match last {
+            Some(last) => select.filter(keys::after(last)),
+            None => select,
         }
-        let found = row::all_locked::<E, C>(db, select, self.kind, self.lock).await?;
+    }
+
+    async fn read<C: ConnectionTrait>(&mut self, db: &C) -> Result<Vec<E::Model>, DbErr> {
+        let page = self.page.clone();
+        let found = row::all_locked::<E, C>(db, page, self.kind, self.lock).await?;
         // The first read took the lock where that was still to be done.
         self.lock = Lock::Held;
-        self.is_over = found.len() < self.size;
-        self.last = found.last().map(Key::of_model);
-        Ok((!found.is_empty()).then_some(found))
+        Ok(found)
+    }
+
+    /// The keys of the rows that were read last, in their order.
+    pub(super) fn keys(&self) -> Vec<&Key<E>> {
+        self.keys.iter().collect()
+    }
+
+    /// A walk that does not get on would never end.
+    fn step(&mut self, keys: Vec<Key<E>>) -> Result<(), FollowError> {
+        let visited: HashSet<&[Value]> = self.keys.iter().map(Key::values).collect();
+        if keys.iter().any(|key| visited.contains(key.values())) {
+            return Err(refused::<E>(ManyError::Again));
+        }
+        self.keys = keys;
+        Ok(())
     }
 }
 
-/// The rows of these keys as the transaction has made them. They are locked already.
+/// The error of a bulk save that cannot be followed.
+pub(super) fn refused<E: Follow>(error: ManyError) -> FollowError {
+    let model = E::NAME.to_owned();
+    FollowError::Refused(follow::FollowError::Many { model, error })
+}
+
+/// The rows of these keys, which are locked, as the transaction has made them. All must be found.
 pub(super) async fn reread<E: Follow, C: ConnectionTrait>(
     db: &C,
     keys: &[&Key<E>],
@@ -74,5 +126,10 @@ pub(super) async fn reread<E: Follow, C: ConnectionTrait>(
         // Without a lock a row that the update left as it was is read as it stood when the transaction began.
         select = select.lock(LockType::Update);
     }
-    select.all(db).await
+    let found = select.all(db).await?;
+    if found.len() < keys.len() {
+        // A key that the database holds in another form than SeaORM writes it.
+        return Err(DbErr::RecordNotUpdated);
+    }
+    Ok(found)
 }

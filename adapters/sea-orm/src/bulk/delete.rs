@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use celerysalt::follow::Moment;
 use sea_orm::sea_query::{LockType, Query, SelectStatement};
-use sea_orm::{ConnectionTrait, DbErr, QueryFilter, Select, TransactionTrait, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryFilter, Select, TransactionTrait};
 
-use super::chunk::{self, Chunks};
+use super::chunk::Chunks;
 use super::{CHUNK, FollowedMany, keys};
 use crate::entity::Follow;
 use crate::follow;
 use crate::key::Key;
-use crate::{plan, tables};
+use crate::plan::{self, Plan};
+use crate::transaction;
 
 /// A delete of many rows that fires; see [`FollowMany`](super::FollowMany).
 ///
@@ -62,22 +63,21 @@ async fn run<E: Follow, C: ConnectionTrait>(
     let moment = Moment::current();
     let mut done = FollowedMany::default();
     while let Some(rows) = chunks.next(db).await? {
-        let keys: Vec<Key<E>> = rows.iter().map(Key::of_model).collect();
-        let keys: Vec<&Key<E>> = keys.iter().collect();
-        let affected = delete(db, &keys).await?;
-        let kept = kept(db, &keys, affected).await?;
-        let (mut events, mut intents) = (Vec::new(), Vec::new());
-        for (key, row) in std::iter::zip(&keys, &rows) {
-            if !kept.contains(key.values()) {
-                let plan = plan::delete::<E>(row, &moment)?;
-                events.extend(plan.events);
-                intents.extend(plan.intents);
+        let affected = delete(db, &chunks.keys()).await?;
+        // A trigger may keep rows, and a foreign key delete some before their turn.
+        let left = match affected == rows.len() as u64 {
+            true => HashSet::new(),
+            false => chunks.left(db).await?,
+        };
+        let mut plan = Plan::default();
+        for (key, row) in std::iter::zip(chunks.keys(), &rows) {
+            if !left.contains(key.values()) {
+                plan.join(plan::delete::<E>(row, &moment)?);
             }
         }
-        tables::insert_events(db, &events, moment.now).await?;
-        tables::delete_intents(db, &intents).await?;
+        transaction::keep(db, &plan, &moment).await?;
         done.rows_affected += affected;
-        done.events += events.len() as u64;
+        done.events += plan.events.len() as u64;
     }
     Ok(done)
 }
@@ -88,20 +88,6 @@ async fn delete<E: Follow, C: ConnectionTrait>(db: &C, keys: &[&Key<E>]) -> Resu
         .from_table(E::default().table_ref())
         .and_where(keys::among(keys, db.get_database_backend()));
     Ok(db.execute(&delete).await?.rows_affected())
-}
-
-/// The keys of rows that are still there, since a trigger kept them.
-async fn kept<E: Follow, C: ConnectionTrait>(
-    db: &C,
-    keys: &[&Key<E>],
-    deleted: u64,
-) -> Result<HashSet<Vec<Value>>, DbErr> {
-    if deleted == keys.len() as u64 {
-        return Ok(HashSet::new());
-    }
-    let rows = chunk::reread::<E, C>(db, keys).await?;
-    let kept = rows.iter().map(|row| Key::<E>::of_model(row).into_values());
-    Ok(kept.collect())
 }
 
 impl<E: Follow> QueryFilter for FollowDeleteMany<E> {

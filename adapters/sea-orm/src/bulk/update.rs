@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use celerysalt::follow::Moment;
+use celerysalt::follow::{ManyError, Moment};
+use celerysalt::rules::Rules as CoreRules;
 use sea_orm::sea_query::{Expr, LockType, Query, SelectStatement, UpdateStatement};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult,
@@ -17,7 +18,7 @@ use crate::error::FollowError;
 use crate::follow;
 use crate::key::Key;
 use crate::plan::{self, Plan};
-use crate::tables;
+use crate::transaction;
 
 /// An update of many rows that fires; see [`FollowMany`](super::FollowMany).
 ///
@@ -88,20 +89,15 @@ impl<E: Follow> FollowUpdateMany<E> {
     fn check(&self) -> Result<(), FollowError> {
         let rules = E::followed().rules.as_str();
         for (column, _) in &self.values {
-            let reason = if E::PrimaryKey::from_column(*column).is_some() {
-                "it is part of the primary key, by which rows are found again; insert rows with other keys and \
-                 delete these"
+            let name = || format!("{}.{}", E::default().table_name(), column.as_str());
+            let error = if E::PrimaryKey::from_column(*column).is_some() {
+                ManyError::Key { column: name() }
             } else if column.as_str() == rules {
-                "it holds the rules, which are merged row by row; load the rows and save each with \
-                 `update_and_follow`, or declare a rule for all rows in code"
+                ManyError::Rules { column: name() }
             } else {
                 continue;
             };
-            return Err(FollowError::BulkColumn {
-                table: E::default().table_name(),
-                column: column.as_str(),
-                reason,
-            });
+            return Err(chunk::refused::<E>(error));
         }
         Ok(())
     }
@@ -114,39 +110,53 @@ impl<E: Follow> FollowUpdateMany<E> {
         let moment = Moment::current();
         let mut done = FollowedMany::default();
         while let Some(old) = chunks.next(db).await? {
-            let keys: Vec<Key<E>> = old.iter().map(Key::of_model).collect();
-            let keys: Vec<&Key<E>> = keys.iter().collect();
-            let (affected, new) = self.write(db, &keys).await?;
-            let mut plan = planned::<E>(&keys, &old, &new, &moment)?;
-            rules::write(db, std::mem::take(&mut plan.rules)).await?;
-            tables::insert_events(db, &plan.events, moment.now).await?;
-            tables::delete_intents(db, &plan.intents).await?;
+            let keys = chunks.keys();
+            if old.iter().all(|row| plan::is_quiet::<E>(row, None)) {
+                done.rows_affected += self.write(db, &keys).await?;
+                continue;
+            }
+            let (affected, new) = self.write_and_read(db, &keys).await?;
+            let Planned { plan, rules } = planned::<E>(&keys, &old, &new, &moment)?;
+            rules::write(db, rules).await?;
+            transaction::keep(db, &plan, &moment).await?;
             done.rows_affected += affected;
             done.events += plan.events.len() as u64;
         }
         Ok(done)
     }
 
+    /// Changes the rows; how many.
+    async fn write<C: ConnectionTrait>(&self, db: &C, keys: &[&Key<E>]) -> Result<u64, DbErr> {
+        let backend = db.get_database_backend();
+        let update = self.statement(keys, backend);
+        let affected = db.execute(&update).await?.rows_affected();
+        // On PostgreSQL types are strict: what is not affected was kept by a trigger.
+        if affected < keys.len() as u64 && backend != DbBackend::Postgres {
+            chunk::reread::<E, C>(db, keys).await?;
+        }
+        Ok(affected)
+    }
+
     /// Changes the rows; how many, and what the database has made of them.
-    async fn write<C: ConnectionTrait>(
+    async fn write_and_read<C: ConnectionTrait>(
         &self,
         db: &C,
         keys: &[&Key<E>],
     ) -> Result<(u64, Vec<E::Model>), DbErr> {
         let backend = db.get_database_backend();
-        let mut update = self.statement(keys, backend);
-        if backend == DbBackend::Postgres {
-            let columns = E::Column::iter()
-                .map(|column| column.select_as(column.into_returning_expr(backend)));
-            update.returning(Query::returning().exprs(columns));
-            let rows = db.query_all(&update).await?;
-            let new = rows.iter().map(|row| E::Model::from_query_result(row, ""));
-            let new: Vec<_> = new.collect::<Result<_, _>>()?;
-            return Ok((new.len() as u64, new));
+        if backend != DbBackend::Postgres {
+            // SQLite's RETURNING does not show what triggers make of the row, and MySQL has none.
+            let affected = self.write(db, keys).await?;
+            return Ok((affected, chunk::reread::<E, C>(db, keys).await?));
         }
-        // SQLite's RETURNING does not show what triggers make of the row, and MySQL has none.
-        let affected = db.execute(&update).await?.rows_affected();
-        Ok((affected, chunk::reread::<E, C>(db, keys).await?))
+        let columns = E::Column::iter();
+        let columns = columns.map(|column| column.select_as(column.into_returning_expr(backend)));
+        let mut update = self.statement(keys, backend);
+        update.returning(Query::returning().exprs(columns));
+        let rows = db.query_all(&update).await?;
+        let new = rows.iter().map(|row| E::Model::from_query_result(row, ""));
+        let new: Vec<_> = new.collect::<Result<_, _>>()?;
+        Ok((new.len() as u64, new))
     }
 
     fn statement(&self, keys: &[&Key<E>], backend: DbBackend) -> UpdateStatement {
@@ -159,44 +169,39 @@ impl<E: Follow> FollowUpdateMany<E> {
     }
 }
 
-/// What a chunk's rows do beside changing their columns.
+/// What comes with the change of a chunk.
 struct Planned<'k, E> {
-    events: Vec<celerysalt::event::Envelope>,
-    rules: Vec<(&'k Key<E>, celerysalt::rules::Rules)>,
-    intents: Vec<uuid::Uuid>,
+    /// What fires, in the order of the rows.
+    plan: Plan,
+    /// What is left of the rules of rows that have spent some.
+    rules: Vec<(&'k Key<E>, CoreRules)>,
 }
 
-/// Evaluates row by row, in the order of the keys. A row that a trigger kept as it was is not among the new ones.
+/// Evaluates row by row. A row that a trigger kept as it was is not among the new ones.
 fn planned<'k, E: Follow>(
     keys: &[&'k Key<E>],
     old: &[E::Model],
     new: &[E::Model],
     moment: &Moment,
 ) -> Result<Planned<'k, E>, DbErr> {
+    let new = new.iter();
     let new: HashMap<Vec<Value>, &E::Model> = new
-        .iter()
         .map(|row| (Key::<E>::of_model(row).into_values(), row))
         .collect();
-    let mut all = Planned {
-        events: Vec::new(),
-        rules: Vec::new(),
-        intents: Vec::new(),
-    };
+    let mut all = Plan::default();
+    let mut left = Vec::new();
     for (key, old) in std::iter::zip(keys, old) {
         let Some(new) = new.get(key.values()) else {
             continue;
         };
-        let Plan {
-            events,
-            rules,
-            intents,
-            ..
-        } = plan::changed::<E>(old, &E::followed().row(new), None, moment)?;
-        all.events.extend(events);
-        all.intents.extend(intents);
-        all.rules.extend(rules.map(|rules| (*key, rules)));
+        let mut plan = plan::changed::<E>(old, &E::followed().row(new), None, moment)?;
+        left.extend(plan.rules.take().map(|rules| (*key, rules)));
+        all.join(plan);
     }
-    Ok(all)
+    Ok(Planned {
+        plan: all,
+        rules: left,
+    })
 }
 
 impl<E: Follow> QueryFilter for FollowUpdateMany<E> {

@@ -1,11 +1,12 @@
 //! Keys of several columns, and of other types than integers.
 
 use celerysalt::event;
+use celerysalt::model::Operation;
 use celerysalt::rules::Rule;
 use celerysalt_sea_orm::{FollowMany, Rules};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 
 use crate::on_both;
@@ -32,6 +33,25 @@ mod seat {
     pub(super) enum Relation {}
 }
 
+/// Something that happens at a time, which is its key.
+mod moment {
+    use celerysalt_sea_orm::{FollowActions, Rules};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, FollowActions)]
+    #[sea_orm(table_name = "moments")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) at: DateTime,
+        pub(super) taken: bool,
+        pub(super) on_change_rules: Rules,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+}
+
+use moment::Entity as Moment;
 use seat::Entity as Seat;
 
 /// A seat was taken.
@@ -99,6 +119,46 @@ on_both! {
     }
 }
 
+/// SQLite takes any text for a date and time: what another program wrote in its own form is not what SeaORM writes.
+#[tokio::test]
+async fn a_key_in_a_foreign_form_stops_the_save_and_fires_nothing() {
+    let test = support::TestDb::sqlite().await;
+    let create = "CREATE TABLE moments (at datetime PRIMARY KEY, taken boolean NOT NULL, on_change_rules text NOT NULL DEFAULT '[]')";
+    test.db.execute_unprepared(create).await.unwrap();
+    let rules = Rules::from(vec![
+        Rule::when(moment::Model::TAKEN)
+            .not_null()
+            .emit::<SeatGone>(json!({"hall": "a"}))
+            .on([Operation::Update, Operation::Delete]),
+    ]);
+    let rules = rules.to_json();
+    for day in 1..4 {
+        let insert =
+            format!("INSERT INTO moments VALUES ('2024-01-0{day}T00:00:00', false, '{rules}')");
+        test.db.execute_unprepared(&insert).await.unwrap();
+    }
+    for rules in [rules.as_str(), "[]"] {
+        let set = format!("UPDATE moments SET on_change_rules = '{rules}'");
+        test.db.execute_unprepared(&set).await.unwrap();
+        for size in [1, 100] {
+            let update =
+                Moment::follow_update_many().col_expr(moment::Column::Taken, Expr::value(true));
+            let error = update.chunk_size(size).exec(&test.db).await.unwrap_err();
+            assert_eq!(error, DbErr::RecordNotUpdated);
+        }
+        let stays = Moment::follow_delete_many().exec(&test.db).await.unwrap();
+        assert_eq!((stays.rows_affected, stays.events), (0, 0));
+        let circle = Moment::follow_delete_many()
+            .chunk_size(1)
+            .exec(&test.db)
+            .await
+            .unwrap_err();
+        assert!(circle.to_string().contains("met a row again"), "{circle}");
+    }
+    assert_eq!(outbox(&test.db).await.len(), 0);
+    test.end().await;
+}
+
 fn taken() -> Rule {
     Rule::when(seat::Model::TAKEN)
         .eql(true)
@@ -130,7 +190,7 @@ async fn stored_seats(test: &support::TestDb) -> Vec<seat::Model> {
         let gone = Rule::when(seat::Model::HALL)
             .not_null()
             .emit::<SeatGone>(json!({"hall": "{{ hall }}"}))
-            .on([celerysalt::model::Operation::Delete]);
+            .on([Operation::Delete]);
         let rules = vec![
             taken().persistent().id(format!("taken {hall} {number}")),
             gone.id(format!("gone {hall} {number}")),
