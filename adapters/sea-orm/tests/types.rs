@@ -44,7 +44,7 @@ async fn try_all<E: Follow>(
     failures: &mut Vec<String>,
 ) {
     let backend = test.db.get_database_backend();
-    create::<E>(test, columns).await;
+    create(test, columns).await;
     let cases = cases::cases(backend);
     for column in columns {
         let case = cases.iter().find(|case| case.field == column.field);
@@ -72,7 +72,7 @@ async fn try_all<E: Follow>(
     }
 }
 
-async fn create<E: Follow>(test: &TestDb, columns: &[Column]) {
+async fn create(test: &TestDb, columns: &[Column]) {
     let json = match test.db.get_database_backend() {
         DbBackend::Postgres => "jsonb",
         DbBackend::MySql => "json",

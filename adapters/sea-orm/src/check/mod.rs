@@ -82,7 +82,7 @@ async fn own_problems(db: &impl ConnectionTrait) -> Result<Vec<TableProblem>, Ch
     let mut problems = Vec::new();
     for (table, needed) in OWN {
         let columns = columns::read(db, None, table).await?;
-        if columns.is_empty() || needed.iter().any(|name| columns.get(*name).is_none()) {
+        if columns.is_empty() || needed.iter().any(|name| !columns.contains_key(*name)) {
             problems.push(TableProblem::NotMigrated { table });
         }
     }
@@ -96,7 +96,7 @@ fn entity_problems<E: Follow>(columns: &Columns, backend: DbBackend) -> Vec<Tabl
     }
     let rules = E::followed().rules.as_str();
     let all = E::Column::iter().map(|column| column.as_str());
-    let missing = all.filter(|name| columns.get(*name).is_none());
+    let missing = all.filter(|name| !columns.contains_key(*name));
     let missing = missing.map(|column| match column == rules {
         true => TableProblem::NoRules {
             table,
