@@ -27,9 +27,10 @@ pub trait FollowBackend: Backend + Send + 'static {
     #[doc(hidden)]
     const CASTS: Casts;
 
-    /// Ends an `INSERT` that leaves a row alone whose `id` is there already, and swallows no other error.
+    /// Ends an `INSERT` that leaves a row alone whose key is there already, where the database can do that and nothing
+    /// else.
     #[doc(hidden)]
-    const KEEP_FIRST: &'static str = " ON CONFLICT (id) DO NOTHING";
+    const KEEP_FIRST: Option<&'static str> = Some(" ON CONFLICT DO NOTHING");
 
     /// What stands before the rows of `(a, b) IN (…)`.
     #[doc(hidden)]
@@ -49,13 +50,9 @@ pub trait FollowBackend: Backend + Send + 'static {
     #[doc(hidden)]
     fn push_lock(out: AstPass<'_, '_, Self>, lock: Lock);
 
-    /// Binds text.
-    #[doc(hidden)]
-    fn push_text<'b>(out: AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()>;
-
     /// Binds text or null.
     #[doc(hidden)]
-    fn push_nullable<'b>(out: AstPass<'_, 'b, Self>, text: &'b Option<String>) -> QueryResult<()>;
+    fn push_text<'b>(out: AstPass<'_, 'b, Self>, text: &'b Option<String>) -> QueryResult<()>;
 
     /// An instant as text that the library's own tables take: UTC, always with six digits, so that SQLite can sort by
     /// it.
@@ -87,11 +84,7 @@ const NO_CASTS: Casts = Casts {
 ))]
 macro_rules! binds_text {
     () => {
-        fn push_text<'b>(mut out: AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()> {
-            out.push_bind_param::<diesel::sql_types::Text, _>(text)
-        }
-
-        fn push_nullable<'b>(
+        fn push_text<'b>(
             mut out: AstPass<'_, 'b, Self>,
             text: &'b Option<String>,
         ) -> QueryResult<()> {
@@ -143,7 +136,9 @@ impl FollowBackend for diesel::mysql::Mysql {
 
     const CASTS: Casts = NO_CASTS;
 
-    const KEEP_FIRST: &'static str = " ON DUPLICATE KEY UPDATE id = id";
+    /// `INSERT IGNORE` swallows other errors, and `ON DUPLICATE KEY UPDATE` locks gaps of the index, over which concurrent
+    /// saves deadlock.
+    const KEEP_FIRST: Option<&'static str> = None;
 
     const BEFORE_ROWS: &'static str = "";
 

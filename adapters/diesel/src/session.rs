@@ -9,13 +9,13 @@ use diesel::deserialize::FromSqlRow;
 use diesel::dsl::AsSelect;
 use diesel::expression::{QueryMetadata, TypedExpressionType};
 use diesel::query_builder::{Query, QueryFragment, QueryId};
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::SqlType;
 use diesel::{Expression, Selectable};
 
 use crate::backend::FollowBackend;
 use crate::error::Error;
-use crate::outbox::{DeleteIntents, InsertEvents};
+use crate::tables::{DeleteIntents, insert_events, insert_transitions};
 
 /// A connection of Diesel's, or of diesel-async's.
 ///
@@ -112,30 +112,40 @@ impl<S: Session> Saving<S> {
         &mut self.session
     }
 
-    /// Keeps a plan's events in the outbox, and ends what it settles; the relay takes the events from there once the
-    /// transaction is committed.
+    pub(crate) fn is_own(&self) -> bool {
+        self.is_own
+    }
+
+    /// What runs in the session may put events into the outbox.
+    pub(crate) fn may_have_fired(&mut self) {
+        self.has_fired = true;
+    }
+
+    /// Keeps a plan's events in the outbox and its transitions in the history, and ends what it settles.
     pub(crate) async fn keep(&mut self, plan: &Plan, moment: &Moment) -> QueryResult<()> {
-        for insert in InsertEvents::of::<S::Backend>(&plan.events, moment.now)? {
-            self.session.execute(insert).await?;
-            self.has_fired = true;
-        }
+        insert_events(&plan.events, moment.now, &mut self.session).await?;
+        insert_transitions(&plan.transitions, &mut self.session).await?;
+        self.has_fired |= !plan.events.is_empty();
         if !plan.intents.is_empty() {
-            self.session
-                .execute(DeleteIntents::of(&plan.intents))
-                .await?;
+            let ended = DeleteIntents::of(&plan.intents);
+            self.session.execute(ended).await?;
         }
         Ok(())
     }
 
+    /// Rolls back and begins anew.
+    pub(crate) async fn again(&mut self) -> Result<(), Error> {
+        self.session.roll_back().await?;
+        self.start().await
+    }
+
     /// Commits what was saved; rolls back a save that failed.
-    pub(crate) async fn end<R>(mut self, saved: Result<R, Error>) -> Result<R, Error> {
+    pub(crate) async fn end<R, E: From<DieselError>>(
+        mut self,
+        saved: Result<R, E>,
+    ) -> Result<R, E> {
         let ended = match saved {
-            Ok(saved) => self
-                .session
-                .commit()
-                .await
-                .map(|()| saved)
-                .map_err(Error::from),
+            Ok(saved) => self.session.commit().await.map(|()| saved).map_err(E::from),
             Err(error) => {
                 // Where this fails too, the database has ended the transaction. The save's own error tells more.
                 let _ = self.session.roll_back().await;

@@ -44,8 +44,10 @@
 //! [`SerializationFailure`](diesel::result::DatabaseErrorKind::SerializationFailure).
 
 mod connection;
+mod inbox;
 mod pool;
 mod save;
 
 pub use connection::FollowConnection;
+pub use inbox::once;
 pub use save::{FollowInsert, FollowSave, FollowUpdate};

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use celerysalt::inbox::{Once, Receipt};
 use celerysalt_diesel::{Changes, Error, Follow, FollowOn, InsertOn, UpdateOn, asynchronous};
 use tokio::runtime::Runtime;
 
@@ -18,6 +19,15 @@ pub fn transaction<R>(
     run: impl FnOnce(&mut Conn) -> Result<R, Error>,
 ) -> Result<R, Error> {
     conn.transaction(run)
+}
+
+/// A handler that inserts an order, once; `end` is how its work ends.
+pub fn insert_once(receipt: &Receipt, conn: &mut Conn, end: impl FnOnce() -> Result<(), Error>) -> Result<Once<i32>, Error> {
+    RUNTIME.block_on(asynchronous::once(receipt, &mut **conn, async |conn| {
+        let order = new_order("handled", vec![created()]);
+        let order = asynchronous::FollowInsert::insert_and_follow(order, conn).await?;
+        end().map(|()| order.id)
+    }))
 }
 
 /// The async saves of a model.

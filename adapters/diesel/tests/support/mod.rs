@@ -68,3 +68,31 @@ macro_rules! on_every {
         }
     };
 }
+
+/// Runs the test cases of a file on the databases that lock rows, over both kinds of connection.
+#[macro_export]
+macro_rules! on_servers {
+    ($file:literal) => {
+        mod on_postgres {
+            use $crate::support::postgres as db;
+            include!($file);
+        }
+
+        mod on_mariadb {
+            use $crate::support::mariadb as db;
+            include!($file);
+        }
+
+        #[cfg(feature = "async-postgres")]
+        mod on_async_postgres {
+            use $crate::support::async_postgres as db;
+            include!($file);
+        }
+
+        #[cfg(feature = "async-mysql")]
+        mod on_async_mariadb {
+            use $crate::support::async_mariadb as db;
+            include!($file);
+        }
+    };
+}

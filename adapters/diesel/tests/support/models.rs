@@ -100,7 +100,7 @@ impl diesel::serialize::ToSql<diesel::sql_types::Text, Db> for Upper {
 /// A row of a composite key, with rules in code and a rules column of another name.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Identifiable, Insertable, AsChangeset, FollowActions)]
 #[diesel(table_name = seats, primary_key(hall, seat), treat_none_as_null = true)]
-#[follow(rules = "rules", code_rules = seat_rules)]
+#[follow(rules = "rules", code_rules = seat_rules, history("guest"))]
 pub struct Seat {
     pub hall: String,
     pub seat: i32,
@@ -179,4 +179,34 @@ pub fn until_one(conn: &mut Conn, query: &str) {
         assert!(std::time::Instant::now() < deadline, "none yet: {query}");
         std::thread::yield_now();
     }
+}
+
+/// A row of the history.
+#[derive(Debug, PartialEq, QueryableByName)]
+pub struct Kept {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub aggregate: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub operation: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub field: String,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    pub old_value: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    pub new_value: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    pub rule_id: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    pub event_id: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    pub actor: Option<String>,
+}
+
+/// The history, in order.
+pub fn history(conn: &mut Conn) -> Vec<Kept> {
+    let select = format!(
+        "SELECT aggregate, operation, field, CAST(old_value AS {TEXT}) AS old_value, CAST(new_value AS {TEXT}) AS new_value, \
+         rule_id, CAST(event_id AS {TEXT}) AS event_id, actor FROM celerysalt_transitions ORDER BY at, id"
+    );
+    sql_query(select).load(conn).unwrap()
 }

@@ -1,20 +1,15 @@
 //! The models on PostgreSQL.
 
-pub use celerysalt_diesel::{FollowInsert, FollowSave, FollowUpdate};
-
 pub type Conn = diesel::PgConnection;
-
-fn establish(url: &str) -> ConnectionResult<Conn> {
-    Conn::establish(url)
-}
 
 /// A transaction as the caller begins it.
 pub fn transaction<R>(
     conn: &mut Conn,
-    run: impl FnOnce(&mut Conn) -> Result<R, celerysalt_diesel::Error>,
-) -> Result<R, celerysalt_diesel::Error> {
+    run: impl FnOnce(&mut Conn) -> Result<R, Error>,
+) -> Result<R, Error> {
     conn.transaction(run)
 }
 
+include!("blocking.rs");
 include!("tables/postgres.rs");
 include!("models.rs");

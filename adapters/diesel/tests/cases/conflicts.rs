@@ -1,0 +1,73 @@
+use celerysalt::rules::Rule;
+use celerysalt_diesel::Error;
+use diesel::Connection;
+use diesel::result::Error as DieselError;
+use serde_json::json;
+
+use crate::support::events::OrderCreated;
+use db::{Conn, FollowUpdate, Order, OrderChanges, TestDb, only_status, outbox, reload, stored, transaction};
+
+/// Fires at every change of the status.
+fn changed() -> Rule {
+    let changed = Rule::when(Order::STATUS).changed();
+    changed.emit::<OrderCreated>(json!({"id": "{{ id }}", "status": "{{ status }}"})).persistent()
+}
+
+fn set_both(conn: &mut Conn, rows: [i32; 2], status: &str, meet: impl FnOnce()) -> Result<(), Error> {
+    conn.transaction(|conn| {
+        only_status(status).update_and_follow(rows[0], conn)?;
+        meet();
+        only_status(status).update_and_follow(rows[1], conn).map(drop)
+    })
+}
+
+#[test]
+fn a_deadlock_is_diesels_own_error_and_fires_nothing() {
+    let test = TestDb::new();
+    let conn = &mut test.connect();
+    let (a, b) = (stored(conn, "a", vec![changed()]).id, stored(conn, "b", vec![changed()]).id);
+    let meet = std::sync::Barrier::new(2);
+    let mut savers: Vec<_> = std::thread::scope(|scope| {
+        let saver = |rows, status| {
+            let (test, meet) = (&test, &meet);
+            scope.spawn(move || {
+                let mut conn = test.connect();
+                let saved = set_both(&mut conn, rows, status, || drop(meet.wait()));
+                (conn, rows, status, saved)
+            })
+        };
+        let savers = [saver([a, b], "first"), saver([b, a], "second")];
+        savers.into_iter().map(|saver| saver.join().unwrap()).collect()
+    });
+    savers.sort_by_key(|(.., saved)| saved.is_err());
+    let (mut loser, rows, status, lost) = savers.pop().unwrap();
+    let (_, _, won, saved) = savers.pop().unwrap();
+    saved.unwrap();
+    let lost = lost.unwrap_err();
+    assert!(matches!(lost, Error::Database(DieselError::DatabaseError(..))), "{lost:?}");
+    assert!(lost.to_string().to_lowercase().contains("deadlock"), "{lost}");
+    let fired = |conn: &mut Conn| -> Vec<_> {
+        outbox(conn).iter().map(|event| event.payload()["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(fired(conn), [won, won]);
+    // The connection is as good as before: who lost begins anew.
+    set_both(&mut loser, rows, status, || ()).unwrap();
+    assert_eq!(fired(conn), [won, won, status, status]);
+}
+
+#[test]
+fn a_transaction_that_read_before_another_committed_saves_what_is_there_now() {
+    let test = TestDb::new();
+    let (conn, other) = (&mut test.connect(), &mut test.connect());
+    let order = stored(conn, "1", vec![changed()]);
+    let saved = transaction(conn, |conn| {
+        assert_eq!(reload(conn, order.id), order);
+        let paid = OrderChanges { amount: Some(77), ..only_status("paid") };
+        paid.update_and_follow(order.id, other)?;
+        // It changes nothing any more, and the row that comes back is the one that is there.
+        only_status("paid").update_and_follow(order.id, conn)
+    })
+    .unwrap();
+    assert_eq!((saved.status.as_str(), saved.amount, saved.total), ("paid", 77, 154));
+    assert_eq!(outbox(conn).len(), 1);
+}

@@ -1,0 +1,56 @@
+use celerysalt::actor;
+use celerysalt_diesel::Rules;
+use diesel::result::Error as DieselError;
+
+use db::{FollowSave, Kept, Seat, TestDb, history, outbox, transaction};
+
+fn free() -> Seat {
+    Seat { hall: "great".into(), seat: 7, guest: None, rules: Rules::new() }
+}
+
+fn taken(by: &str) -> Seat {
+    Seat { guest: Some(by.into()), ..free() }
+}
+
+#[test]
+fn a_save_keeps_what_it_did_beside_its_events() {
+    let test = TestDb::new();
+    let conn = &mut test.connect();
+    free().insert_and_follow(conn).unwrap();
+    actor::sync_scope("user:eve", || taken("Ada").update_and_follow(conn)).unwrap();
+    // Nothing changed, nothing is told.
+    taken("Ada").update_and_follow(conn).unwrap();
+    taken("Ada").delete_and_follow(conn).unwrap();
+    let events: Vec<_> = outbox(conn).into_iter().map(|event| event.id).collect();
+    let kept = |operation: &str, old: Option<&str>, new: Option<&str>| Kept {
+        aggregate: "seats:great,7".into(),
+        operation: operation.into(),
+        field: "guest".into(),
+        old_value: old.map(Into::into),
+        new_value: new.map(Into::into),
+        rule_id: None,
+        event_id: None,
+        actor: None,
+    };
+    let fired = Kept {
+        rule_id: Some("seat-taken".into()),
+        event_id: events.first().cloned(),
+        actor: Some("user:eve".into()),
+        ..kept("update", None, Some("\"Ada\""))
+    };
+    assert_eq!(history(conn), [fired, kept("delete", Some("\"Ada\""), None)]);
+}
+
+#[test]
+fn a_rolled_back_save_leaves_no_history() {
+    let test = TestDb::new();
+    let conn = &mut test.connect();
+    free().insert_and_follow(conn).unwrap();
+    let undone = transaction(conn, |conn| {
+        taken("Ada").update_and_follow(conn)?;
+        assert_eq!(history(conn).len(), 1);
+        Err::<(), _>(DieselError::RollbackTransaction.into())
+    });
+    assert!(undone.is_err());
+    assert_eq!(history(conn), []);
+}
