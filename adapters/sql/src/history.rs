@@ -46,9 +46,7 @@ fn insert(kind: Kind, transitions: usize) -> String {
     const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let more = format!(", {ROW}").repeat(transitions.saturating_sub(1));
     let known = match kind {
-        #[cfg(feature = "mysql")]
         Kind::Mysql => "ON DUPLICATE KEY UPDATE id = celerysalt_transitions.id",
-        #[cfg(any(feature = "postgres", feature = "sqlite"))]
         _ => "ON CONFLICT (id) DO NOTHING",
     };
     format!(

@@ -110,14 +110,12 @@ async fn insert(session: &mut Session<'_>, receipt: &Receipt) -> sqlx::Result<bo
     ];
     match session.kind() {
         // Nothing that MySQL offers instead is told from a new row, or from another fault.
-        #[cfg(feature = "mysql")]
         Kind::Mysql => match session.execute(INSERT, binds).await {
             Ok(_) => Ok(true),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
             Err(error) => Err(error),
         },
         // An error would end PostgreSQL's transaction.
-        #[cfg(any(feature = "postgres", feature = "sqlite"))]
         _ => {
             let sql = format!("{INSERT} ON CONFLICT (event_id, handler) DO NOTHING");
             Ok(session.execute(&sql, binds).await? == 1)
@@ -136,9 +134,7 @@ pub async fn purge<'c>(
 ) -> sqlx::Result<u64> {
     let mut session = connection.into();
     let sql = match session.kind() {
-        #[cfg(feature = "mysql")]
         Kind::Mysql => "DELETE FROM celerysalt_inbox WHERE handled_at < ? LIMIT ?",
-        #[cfg(any(feature = "postgres", feature = "sqlite"))]
         _ => {
             "DELETE FROM celerysalt_inbox WHERE (event_id, handler) IN (
                  SELECT event_id, handler FROM celerysalt_inbox WHERE handled_at < ? LIMIT ?)"

@@ -1,7 +1,5 @@
 //! The table of rules.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use celerysalt::json::keep_digits;
 use celerysalt::rule_table::{
@@ -33,14 +31,14 @@ use crate::session::{Bind, Columns, Kind, Pool, Row, Session, need};
 pub struct SqlRules {
     pool: Pool,
     #[cfg(feature = "postgres")]
-    listener: Option<Arc<Listener>>,
+    listener: Option<std::sync::Arc<Listener>>,
 }
 
 impl SqlRules {
     /// In a PostgreSQL database. Watchers are told of changes by `LISTEN`, on a connection of its own.
     #[cfg(feature = "postgres")]
     pub fn postgres(pool: sqlx::PgPool) -> Self {
-        let listener = Arc::new(Listener::new(&pool, "celerysalt_rules"));
+        let listener = std::sync::Arc::new(Listener::new(&pool, "celerysalt_rules"));
         Self {
             listener: Some(listener),
             pool: Pool::Postgres(pool),
@@ -180,9 +178,7 @@ async fn next_version(
 
 async fn insert(session: &mut Session<'_>, version: &RuleVersion) -> sqlx::Result<()> {
     let document = match session.kind() {
-        #[cfg(feature = "postgres")]
         Kind::Postgres => "?::json",
-        #[cfg(any(feature = "mysql", feature = "sqlite"))]
         _ => "?",
     };
     let sql = format!(
@@ -212,16 +208,13 @@ async fn revision(session: &mut Session<'_>) -> Result<u64, RuleStoreError> {
 /// The columns of versions, with documents as the text that they are and names as text.
 fn select(kind: Kind) -> &'static str {
     match kind {
-        #[cfg(feature = "mysql")]
         Kind::Mysql => {
             "SELECT CONVERT(model USING utf8mb4) AS model, CONVERT(rule_id USING utf8mb4) AS rule_id, version,
                     document, revision, actor, at FROM celerysalt_rules"
         }
-        #[cfg(feature = "postgres")]
         Kind::Postgres => {
             "SELECT model, rule_id, version, document::text AS document, revision, actor, at FROM celerysalt_rules"
         }
-        #[cfg(feature = "sqlite")]
         Kind::Sqlite => {
             "SELECT model, rule_id, version, document, revision, actor, at FROM celerysalt_rules"
         }

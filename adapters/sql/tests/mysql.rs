@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::outbox::conformance::{Subject, event};
-use celerysalt::outbox::{DeadLetterStore, OutboxError, OutboxStore, Settlement, SharedOutbox};
+use celerysalt::outbox::{
+    DeadLetterStore, OutboxError, OutboxEvent, OutboxStore, Settlement, SharedOutbox,
+};
 use celerysalt_sql::{SqlOutbox, mysql::append_in};
 use chrono::{DateTime, TimeDelta, Utc};
 use databases::mysql::{Mysql, run};
+use sqlx::mysql::MySqlPoolOptions;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -64,6 +67,85 @@ async fn a_locked_head_is_not_overtaken() {
     let claimed = outbox.claim(10, start(), LEASE).await.unwrap();
     assert_eq!(claimed.len(), 2);
     database.close().await;
+}
+
+/// What is stored is UTC, whatever zone the sessions are in.
+#[tokio::test]
+async fn the_time_zone_of_a_session_does_not_matter() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    let elsewhere = MySqlPoolOptions::new()
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                let zone = "SET time_zone = '+05:00'";
+                sqlx::raw_sql(zone).execute(connection).await.map(drop)
+            })
+        })
+        .connect(&database.url)
+        .await
+        .unwrap();
+    let far = SqlOutbox::mysql(elsewhere.clone());
+    far.append(&[event("", 1)], start()).await.unwrap();
+    let second = TimeDelta::seconds(1);
+    assert_eq!(outbox.claim(1, start() - second, LEASE).await.unwrap(), []);
+    let held = outbox.claim(1, start(), LEASE).await.unwrap();
+    assert_eq!(held[0].created_at, start());
+    let end = start() + TimeDelta::from_std(LEASE).unwrap();
+    assert_eq!(far.next_due(start()).await.unwrap(), Some(end));
+    assert_eq!(far.claim(1, end - second, LEASE).await.unwrap(), []);
+    assert_eq!(far.claim(1, end, LEASE).await.unwrap().len(), 1);
+    elsewhere.close().await;
+    database.close().await;
+}
+
+/// A transaction of the store's that the database ends for the sake of another is run again.
+#[tokio::test]
+async fn a_lost_deadlock_is_run_again() {
+    const LOCK: &str = "SELECT seq FROM celerysalt_outbox WHERE id = ? FOR UPDATE";
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    let events: Vec<_> = (0..60).map(|n| event("", n)).collect();
+    outbox.append(&events, start()).await.unwrap();
+    let held = outbox.claim(2, start(), LEASE).await.unwrap();
+    let ids: Vec<_> = held.iter().map(|e| e.envelope.id.to_string()).collect();
+    // It has changed so much that the database prefers to end the other one.
+    let mut other = database.pool.begin().await.unwrap();
+    let much = "UPDATE celerysalt_outbox SET last_error = 'x' WHERE claim IS NULL";
+    sqlx::query(much).execute(&mut *other).await.unwrap();
+    let lock = sqlx::query(LOCK).bind(&ids[1]);
+    lock.execute(&mut *other).await.unwrap();
+    let again = |event: OutboxEvent| {
+        let settlement = Settlement::Unroutable { at: start() };
+        (event, settlement)
+    };
+    let settled: Vec<_> = held.into_iter().map(again).collect();
+    let settling = tokio::spawn(async move { outbox.settle(&settled, start()).await });
+    until_one_waits(&database).await;
+    let lock = sqlx::query(LOCK).bind(&ids[0]);
+    lock.execute(&mut *other).await.unwrap();
+    other.commit().await.unwrap();
+    settling.await.unwrap().unwrap();
+    let outbox = SqlOutbox::mysql(database.pool.clone());
+    assert_eq!(outbox.status().await.unwrap().unroutable, 2);
+    database.close().await;
+}
+
+/// Until a transaction in this database waits for a lock.
+async fn until_one_waits(database: &Mysql) {
+    const WAITING: &str = "
+        SELECT count(*) FROM information_schema.innodb_trx
+        JOIN information_schema.processlist ON id = trx_mysql_thread_id
+        WHERE trx_state = 'LOCK WAIT' AND db = database()";
+    let wait = async {
+        loop {
+            let waiting = sqlx::query_scalar::<_, i64>(WAITING);
+            if waiting.fetch_one(&database.pool).await.unwrap() > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .unwrap();
 }
 
 /// Aggregates are not the same when only their case is.

@@ -41,7 +41,6 @@ fn insert(kind: Kind, events: usize) -> String {
     let rows = ", (?, ?, ?, ?, ?, ?, ?, ?)".repeat(events.saturating_sub(1));
     // Not INSERT IGNORE, which ignores every other fault as well.
     let known = match kind {
-        #[cfg(feature = "mysql")]
         Kind::Mysql => "ON DUPLICATE KEY UPDATE id = celerysalt_outbox.id",
         _ => "ON CONFLICT (id) DO NOTHING",
     };

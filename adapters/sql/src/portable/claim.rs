@@ -15,12 +15,8 @@ use crate::stored::{Corrupt, candidate, look_again, select};
 /// Without it MySQL reads a small outbox from end to end, and locks what it reads.
 pub(super) fn by_index(kind: Kind, index: &str) -> String {
     match kind {
-        #[cfg(feature = "mysql")]
         Kind::Mysql => format!(" FORCE INDEX ({index})"),
-        _ => {
-            let _ = index;
-            String::new()
-        }
+        _ => String::new(),
     }
 }
 
@@ -45,17 +41,14 @@ fn due(kind: Kind) -> String {
 /// Whether a claim may find something. An idle relay must not take SQLite's write lock at every poll; elsewhere a
 /// claim that finds nothing costs nobody anything.
 pub(super) async fn is_worth_it(pool: &Pool, now: DateTime<Utc>) -> sqlx::Result<bool> {
-    match pool.kind() {
-        #[cfg(feature = "sqlite")]
-        Kind::Sqlite => {
-            let sql = format!("SELECT EXISTS (SELECT 1 {}) AS due", due(pool.kind()));
-            let binds = vec![Bind::Instant(Some(now)); 4];
-            let mut connection = pool.acquire().await?;
-            let row = connection.session().row(&sql, binds).await?;
-            need("due", row)?.flag("due")
-        }
-        _ => Ok(true),
+    if pool.kind() != Kind::Sqlite {
+        return Ok(true);
     }
+    let sql = format!("SELECT EXISTS (SELECT 1 {}) AS due", due(pool.kind()));
+    let binds = vec![Bind::Instant(Some(now)); 4];
+    let mut connection = pool.acquire().await?;
+    let row = connection.session().row(&sql, binds).await?;
+    need("due", row)?.flag("due")
 }
 
 /// To be called in a transaction, with SQLite's write lock.
@@ -98,11 +91,7 @@ fn candidates(kind: Kind) -> String {
 
 /// Whether several claims run at once: not under SQLite's one write lock.
 fn takes_turns(kind: Kind) -> bool {
-    match kind {
-        #[cfg(feature = "sqlite")]
-        Kind::Sqlite => false,
-        _ => true,
-    }
+    kind != Kind::Sqlite
 }
 
 async fn put_off(

@@ -23,7 +23,6 @@ pub(super) async fn bury(
     now: DateTime<Utc>,
 ) -> Result<(), OutboxError> {
     let known = match session.kind() {
-        #[cfg(feature = "mysql")]
         Kind::Mysql => {
             "ON DUPLICATE KEY UPDATE
              envelope = VALUES(envelope), attempts = VALUES(attempts), error = VALUES(error),
@@ -129,7 +128,6 @@ fn waiting(selection: &DeadSelection) -> (String, Vec<Bind>) {
 /// What holds a row until the transaction ends; SQLite's write lock does.
 fn lock(kind: Kind) -> &'static str {
     match kind {
-        #[cfg(feature = "mysql")]
         Kind::Mysql => " FOR UPDATE",
         _ => "",
     }

@@ -186,7 +186,6 @@ impl OutboxStore for PortableOutbox {
 fn purges(kind: Kind) -> &'static [&'static str] {
     match kind {
         // Two, each along the index of what is open.
-        #[cfg(feature = "mysql")]
         Kind::Mysql => &[
             "DELETE FROM celerysalt_outbox WHERE published_at < ? LIMIT ?",
             "DELETE FROM celerysalt_outbox WHERE published_at IS NULL AND unrouted_at < ? LIMIT ?",

@@ -34,17 +34,16 @@ enum Inner<'c> {
 
 /// Whose SQL a statement is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "there are those whose features are on")]
 pub(crate) enum Kind {
-    #[cfg(feature = "mysql")]
     Mysql,
-    #[cfg(feature = "postgres")]
     Postgres,
-    #[cfg(feature = "sqlite")]
     Sqlite,
 }
 
 /// A parameter of a statement.
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "PostgreSQL alone needs fewer")]
 pub(crate) enum Bind {
     Flag(bool),
     Number(i64),
@@ -111,6 +110,7 @@ impl Session<'_> {
 }
 
 /// `(?, ?, ?)`: a list of so many parameters, at least one.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) fn list(length: usize) -> String {
     format!("(?{})", ", ?".repeat(length.saturating_sub(1)))
 }
