@@ -27,10 +27,11 @@ pub struct Adapter {
 }
 
 /// Every adapter.
-pub const ALL: [Adapter; 5] = [
+pub const ALL: [Adapter; 6] = [
     sea_orm::FOLLOW,
     sea_orm::TRANSACTION,
     sea_orm::POOL,
+    sea_orm::MANY,
     diesel::DIESEL,
     plain::PLAIN,
 ];

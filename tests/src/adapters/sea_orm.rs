@@ -1,15 +1,17 @@
-//! SeaORM, in the three ways that it saves: `*_and_follow`, its own methods in a transaction, and those on a bare pool.
+//! SeaORM, in the four ways that it saves: `*_and_follow`, its own methods in a transaction, those on a bare pool, and
+//! bulk saves.
 
 mod model;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use celerysalt_sea_orm::FollowSave as _;
+use celerysalt_sea_orm::{FollowMany as _, FollowSave as _, FollowedMany};
 use futures::future::LocalBoxFuture;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr,
+    EntityTrait, IntoActiveModel, QueryFilter, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use uuid::Uuid;
 
@@ -62,9 +64,17 @@ pub const POOL: Adapter = Adapter {
     ..FOLLOW
 };
 
+/// Updates and deletes in bulk, of one row here; inserts and saves that attach rules are `*_and_follow`.
+pub const MANY: Adapter = Adapter {
+    name: "sea-orm-many",
+    open: |_, url| open(Way::Many, url),
+    ..FOLLOW
+};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Follow,
+    Many,
     Transaction,
     Pool,
 }
@@ -155,8 +165,18 @@ async fn one<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     step: Step,
 ) -> Result<(), Failure> {
-    let followed = way == Way::Follow;
+    let followed = matches!(way, Way::Follow | Way::Many);
     match step {
+        Step::Update(order, change) if way == Way::Many && change.on_change_rules.is_none() => {
+            let only = model::Column::Id.eq(order.id);
+            let update = model::Entity::follow_update_many().set(model::written(order, change));
+            one_of(update.filter(only).exec(db).await?)?;
+        }
+        Step::Delete(order) if way == Way::Many => {
+            let only = model::Column::Id.eq(order.id);
+            let delete = model::Entity::follow_delete_many().filter(only);
+            delete.exec(db).await?;
+        }
         Step::Insert(order) => {
             let order = model::Model::from(order).into_active_model().reset_all();
             match followed {
@@ -181,6 +201,14 @@ async fn one<C: ConnectionTrait + TransactionTrait>(
         Step::Savepoint(..) | Step::Caught(_) => panic!("{step:?} without a transaction"),
     }
     Ok(())
+}
+
+/// A bulk save of a row that is not there is none.
+fn one_of(done: FollowedMany) -> Result<(), Failure> {
+    match done.rows_affected {
+        0 => Err(Failure::NotFound),
+        _ => Ok(()),
+    }
 }
 
 impl From<DbErr> for Failure {
