@@ -1,0 +1,416 @@
+//! RabbitMQ, its connections and its queues go away in the middle of work: nothing is lost.
+//!
+//! Each test has a node of its own, and prints what it saw.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use celerysalt::broker::{Broker, BrokerError, PublishError, QueueSpec};
+use celerysalt::event::Envelope;
+use celerysalt::handler::{HandlerError, HandlerOptions};
+use celerysalt::worker::WorkerError;
+use celerysalt_amqp::{AmqpBroker, QueueKind};
+use chrono::Utc;
+use serde_json::Value;
+use uuid::Uuid;
+
+use support::load::{Running, Tally, define, event, eventually, publish_all};
+use support::node::OwnNode;
+use support::proxy::{Proxy, Weather};
+
+fn spec(queue: &str, binding: &str) -> QueueSpec {
+    QueueSpec {
+        name: queue.to_owned(),
+        bindings: vec![binding.to_owned()],
+        max_priority: 10,
+    }
+}
+
+/// A connection of the test's own.
+async fn connect(node: &OwnNode) -> lapin::Connection {
+    lapin::Connection::connect(&node.url(), lapin::ConnectionProperties::default())
+        .await
+        .unwrap()
+}
+
+/// Publishes in small batches while `disturb` runs; returns the ids once all are taken, and how many were refused meanwhile.
+async fn under_load(
+    broker: &AmqpBroker,
+    batches: usize,
+    disturb: impl Future<Output = ()>,
+) -> (BTreeSet<Uuid>, usize) {
+    let calm = Arc::new(AtomicBool::new(false));
+    let (publisher, settled) = (broker.clone(), Arc::clone(&calm));
+    // On its own, so that it goes on while a disturbance blocks.
+    let load = tokio::spawn(async move {
+        let (mut ids, mut refused, mut sent) = (BTreeSet::new(), 0, 0);
+        while sent < batches || !settled.load(Ordering::SeqCst) {
+            let batch: Vec<Envelope> = (0..20)
+                .map(|n| event("order.paid", sent * 20 + n))
+                .collect();
+            ids.extend(batch.iter().map(|event| event.id));
+            refused += publish_all(&publisher, batch).await;
+            sent += 1;
+        }
+        (ids, refused)
+    });
+    disturb.await;
+    calm.store(true, Ordering::SeqCst);
+    load.await.unwrap()
+}
+
+async fn finish(label: &str, tally: &Tally, ids: &BTreeSet<Uuid>, refused: usize) {
+    tally.until(ids).await;
+    println!(
+        "{label}: {} events published, {refused} refused and published again, {} handled, {} deliveries more than once",
+        ids.len(),
+        tally.events(),
+        tally.again()
+    );
+    assert_eq!(
+        tally.events(),
+        ids.len(),
+        "{label}: events that nobody published"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_and_started_again_loses_nothing() {
+    let mut node = OwnNode::start();
+    let (publisher, consumer) = (node.builder().build(), node.builder().build());
+    let tally = Tally::default();
+    let worker = Running::start(&consumer, "svc", vec![tally.handler("order.#")]);
+    publisher.declare(&spec("svc", "order.#")).await.unwrap();
+    let (ids, refused) = under_load(&publisher, 100, async {
+        for _ in 0..2 {
+            let before = tally.events();
+            eventually("events are handled", async || tally.events() > before + 200).await;
+            tokio::task::block_in_place(|| {
+                node.kill();
+                node.up();
+            });
+        }
+    })
+    .await;
+    finish("killed twice", &tally, &ids, refused).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_the_broker_closes_are_made_anew() {
+    let node = OwnNode::start();
+    let (publisher, consumer) = (node.builder().build(), node.builder().build());
+    let tally = Tally::default();
+    let worker = Running::start(&consumer, "svc", vec![tally.handler("order.#")]);
+    publisher.declare(&spec("svc", "order.#")).await.unwrap();
+    let (ids, refused) = under_load(&publisher, 100, async {
+        for _ in 0..5 {
+            let before = tally.events();
+            eventually("events are handled", async || tally.events() > before + 100).await;
+            let canary = connect(&node).await;
+            tokio::task::block_in_place(|| {
+                node.ctl(&["close_all_connections", "--global", "a test"])
+            });
+            eventually("the canary is closed", async || {
+                !canary.status().connected()
+            })
+            .await;
+        }
+    })
+    .await;
+    finish("all connections closed 5 times", &tally, &ids, refused).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_stalls_cuts_and_delays_loses_nothing() {
+    let node = OwnNode::start();
+    let proxy = Proxy::to(node.port).await;
+    let url = format!(
+        "amqp://guest:guest@127.0.0.1:{}/%2f?heartbeat=2",
+        proxy.port
+    );
+    let broker = || {
+        AmqpBroker::builder(&url)
+            .unwrap()
+            .connect_timeout(Duration::from_secs(3))
+            .confirm_timeout(Duration::from_secs(3))
+    };
+    let (publisher, consumer) = (broker().build(), broker().build());
+    let tally = Tally::default();
+    let worker = Running::start(&consumer, "svc", vec![tally.handler("order.#")]);
+    publisher.declare(&spec("svc", "order.#")).await.unwrap();
+    let (ids, refused) = under_load(&publisher, 50, async {
+        for weather in [
+            Weather::Slow(Duration::from_millis(20)),
+            Weather::Cut,
+            Weather::Stalled,
+            Weather::Cut,
+        ] {
+            let before = tally.events();
+            eventually("events are handled", async || tally.events() > before + 40).await;
+            proxy.set(weather);
+            // How long the weather lasts; longer than the confirmations and heartbeats have.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            proxy.set(Weather::Clear);
+        }
+    })
+    .await;
+    assert!(refused > 0, "the stall was noticed");
+    finish("slow, cut, stalled and cut", &tally, &ids, refused).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_memory_alarm_holds_publishers_and_not_consumers() {
+    let node = OwnNode::start();
+    let broker = node
+        .builder()
+        .confirm_timeout(Duration::from_secs(2))
+        .build();
+    broker.declare(&spec("svc", "order.#")).await.unwrap();
+    let batch: Vec<Envelope> = (0..50).map(|n| event("order.paid", n)).collect();
+    let ids: BTreeSet<Uuid> = batch.iter().map(|event| event.id).collect();
+    assert_eq!(publish_all(&broker, batch).await, 0);
+    tokio::task::block_in_place(|| node.ctl(&["set_vm_memory_high_watermark", "0"]));
+
+    let late = event("order.paid", 50);
+    let refused = broker.publish(std::slice::from_ref(&late)).await.remove(0);
+    assert!(
+        matches!(&refused, Err(PublishError::Refused { .. })),
+        "{refused:?}"
+    );
+    // By now the broker has told that it blocks: that is known at once, and said.
+    let told = broker
+        .publish(std::slice::from_ref(&late))
+        .await
+        .remove(0)
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("alarm"), "{told}");
+
+    let tally = Tally::default();
+    let consumer = node.builder().build();
+    let worker = Running::start(&consumer, "svc", vec![tally.handler("order.#")]);
+    tally.until(&ids).await;
+    println!(
+        "memory alarm: publishing refused ({told}), {} events handled meanwhile",
+        tally.events()
+    );
+
+    tokio::task::block_in_place(|| node.ctl(&["set_vm_memory_high_watermark", "0.9"]));
+    publish_all(&broker, vec![late.clone()]).await;
+    tally.until(&BTreeSet::from([late.id])).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_or_exchange_that_is_deleted_is_declared_anew() {
+    let node = OwnNode::start();
+    let broker = node.builder().build();
+    let tally = Tally::default();
+    let worker = Running::start(&broker, "svc", vec![tally.handler("order.#")]);
+    broker.declare(&spec("svc", "order.#")).await.unwrap();
+    let admin = connect(&node).await;
+    let mut ids = BTreeSet::new();
+    for what in ["nothing", "the queue", "the exchange"] {
+        let channel = admin.create_channel().await.unwrap();
+        match what {
+            "the queue" => drop(
+                channel
+                    .queue_delete("svc".into(), Default::default())
+                    .await
+                    .unwrap(),
+            ),
+            "the exchange" => {
+                channel
+                    .exchange_delete("tchu_events".into(), Default::default())
+                    .await
+                    .unwrap();
+                // Its bindings went with it: the service declares them when it starts again, or as here.
+                eventually("the exchange is declared", async || {
+                    broker.declare(&spec("svc", "order.#")).await.is_ok()
+                })
+                .await;
+            }
+            _ => {}
+        }
+        let one = event("order.paid", 1);
+        ids.insert(one.id);
+        let refused = publish_all(&broker, vec![one]).await;
+        tally.until(&ids).await;
+        println!("{what} deleted: published after {refused} refusals, handled");
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_down_at_start_is_waited_for_and_a_wrong_password_is_told() {
+    let mut node = OwnNode::prepared();
+    let broker = node.builder().build();
+    let tally = Tally::default();
+    let worker = Running::start(&broker, "svc", vec![tally.handler("order.#")]);
+    let early = broker.publish(&[event("order.paid", 0)]).await.remove(0);
+    assert!(
+        matches!(&early, Err(PublishError::Refused { .. })),
+        "{early:?}"
+    );
+    tokio::task::block_in_place(|| node.up());
+    let one = event("order.paid", 1);
+    publish_all(&broker, vec![one.clone()]).await;
+    tally.until(&BTreeSet::from([one.id])).await;
+    worker.stop().await;
+
+    let wrong = AmqpBroker::builder(&node.url_of("guest", "s3cret-and-wrong"))
+        .unwrap()
+        .build();
+    let error = wrong.declare(&spec("svc", "order.#")).await.unwrap_err();
+    let refused = wrong
+        .publish(&[event("order.paid", 2)])
+        .await
+        .remove(0)
+        .unwrap_err();
+    for said in [
+        format!("{error} {error:?}"),
+        format!("{refused} {refused:?}"),
+        format!("{wrong:?}"),
+    ] {
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+    assert!(
+        matches!(&error, BrokerError::Unreachable { reason } if reason.contains("password")),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_with_other_arguments_ends_the_worker_and_names_the_difference() {
+    let node = OwnNode::start();
+    node.builder()
+        .queue_kind(QueueKind::Classic)
+        .build()
+        .declare(&spec("svc", "order.#"))
+        .await
+        .unwrap();
+    let worker = Running::start(
+        &node.builder().build(),
+        "svc",
+        vec![Tally::default().handler("order.#")],
+    );
+    let error = worker.ends().await.unwrap_err();
+    let WorkerError::Broker(BrokerError::Queue { queue, reason }) = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(queue, "svc");
+    assert!(
+        reason.contains("x-max-priority") && reason.contains("queue_kind"),
+        "{reason}"
+    );
+    println!("{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exactly_the_unroutable_of_many_batches_at_once_are_reported() {
+    const BATCHES: usize = 8;
+    const EVENTS: usize = 500;
+    let node = OwnNode::start();
+    let broker = node.builder().build();
+    broker.declare(&spec("svc", "order.#")).await.unwrap();
+    let batches = (0..BATCHES).map(|batch| {
+        let broker = broker.clone();
+        tokio::spawn(async move {
+            let lost = |n: usize| (n + batch).is_multiple_of(10);
+            let topic = |n| if lost(n) { "nobody.here" } else { "order.paid" };
+            let events: Vec<Envelope> = (0..EVENTS).map(|n| event(topic(n), n)).collect();
+            let results = broker.publish(&events).await;
+            let wrong = results
+                .iter()
+                .enumerate()
+                .filter(|(n, result)| match result {
+                    Ok(()) => lost(*n),
+                    Err(PublishError::Unroutable { .. }) => !lost(*n),
+                    Err(_) => true,
+                });
+            (
+                wrong.count(),
+                results.iter().filter(|result| result.is_err()).count(),
+            )
+        })
+    });
+    let (mut wrong, mut unroutable) = (0, 0);
+    for batch in batches.collect::<Vec<_>>() {
+        let (w, u) = batch.await.unwrap();
+        wrong += w;
+        unroutable += u;
+    }
+    println!(
+        "{} events in {BATCHES} batches at once: {unroutable} unroutable, {wrong} told wrongly",
+        BATCHES * EVENTS
+    );
+    assert_eq!((wrong, unroutable), (0, BATCHES * EVENTS / 10));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_that_waits_survives_a_killed_broker_and_holds_no_place() {
+    let mut node = OwnNode::start();
+    let broker = node.builder().build();
+    let tally = Tally::default();
+    let options = HandlerOptions {
+        default_retry_delay: Duration::from_secs(4),
+        ..HandlerOptions::default()
+    };
+    let failed_at = Arc::new(std::sync::Mutex::new(None));
+    let (first, came) = (
+        Arc::clone(&failed_at),
+        Arc::new(std::sync::Mutex::new(Vec::new())),
+    );
+    let again = Arc::clone(&came);
+    let flaky = define("flaky", "order.flaky", options, move |cx| {
+        if cx.retries == 0 {
+            first.lock().unwrap().get_or_insert(Utc::now());
+            return Err(HandlerError::retry("not yet"));
+        }
+        again.lock().unwrap().push((cx.retries, Utc::now()));
+        Ok(Value::Null)
+    });
+    let other = tally.handler("order.#");
+    let worker = Running::start(&broker, "svc", vec![flaky, other]);
+    broker.declare(&spec("svc", "order.#")).await.unwrap();
+    let one = event("order.flaky", 1);
+    publish_all(&broker, vec![one.clone()]).await;
+    eventually("the first try failed", async || {
+        failed_at.lock().unwrap().is_some()
+    })
+    .await;
+    tally.until(&BTreeSet::from([one.id])).await;
+    // The slot is free while the retry waits.
+    let others: Vec<Envelope> = (0..40).map(|n| event("order.paid", n)).collect();
+    let mut ids: BTreeSet<Uuid> = others.iter().map(|event| event.id).collect();
+    publish_all(&broker, others).await;
+    ids.insert(one.id);
+    tally.until(&ids).await;
+    assert!(
+        came.lock().unwrap().is_empty(),
+        "the retry came before its time"
+    );
+    tokio::task::block_in_place(|| {
+        node.kill();
+        node.up();
+    });
+    eventually("the retry came", async || !came.lock().unwrap().is_empty()).await;
+    worker.stop().await;
+    let came = came.lock().unwrap().clone();
+    let waited = came[0].1 - failed_at.lock().unwrap().unwrap();
+    println!(
+        "a retry waited {} ms over a killed broker",
+        waited.num_milliseconds()
+    );
+    // The killed broker may have forgotten an acknowledgement, so the first try may come twice.
+    assert_eq!(came[0].0, 1, "by the handler that failed");
+    assert!(waited.num_milliseconds() >= 4_000, "{waited}");
+}

@@ -1,0 +1,194 @@
+//! A poisoned mesh: whatever stands in its queue, the worker goes on, and each message that is no event rests among the
+//! dead letters with its reason.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use celerysalt::broker::{Broker, DeadLetters, DeadSelection, QueueSpec};
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use support::Mesh;
+use support::load::{Running, Tally, event, eventually, publish_all};
+
+fn headers(entries: &[(&str, &str)]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in entries {
+        table.insert((*name).into(), AMQPValue::LongString((*value).into()));
+    }
+    table
+}
+
+fn json(table: FieldTable) -> BasicProperties {
+    let properties = BasicProperties::default().with_content_type("application/json".into());
+    properties
+        .with_content_encoding("utf-8".into())
+        .with_headers(table)
+}
+
+fn task() -> FieldTable {
+    headers(&[
+        ("task", "celery_salt.dispatch_event"),
+        ("id", "38d939b3-ccef-42b9-b983-6df82b190da2"),
+    ])
+}
+
+/// Messages that are no events, with a word of the reason.
+fn poison() -> Vec<(BasicProperties, Vec<u8>, &'static str)> {
+    let event = |text: &str| serde_json::to_vec(&serde_json::json!([[text], {}, {}])).unwrap();
+    let deep = "[".repeat(200_000);
+    let mut huge = task();
+    huge.insert(
+        "filler".into(),
+        AMQPValue::LongString("x".repeat(60_000).into()),
+    );
+    vec![
+        (json(task()), b"{not json".to_vec(), "not valid JSON"),
+        (json(task()), Vec::new(), "not valid JSON"),
+        (json(task()), vec![0xff, 0xfe, 0x00], "not valid JSON"),
+        (json(task()), deep.into_bytes(), "not valid JSON"),
+        (
+            json(task()),
+            event(&"{\"a\":".repeat(50_000)),
+            "the event is not valid JSON",
+        ),
+        (json(task()), event("[1, 2]"), "the event is an array"),
+        (json(task()), b"\"text\"".to_vec(), "the body is a string"),
+        (
+            json(task()),
+            event("{\"_tchu_meta\": []}"),
+            "`_tchu_meta` is an array",
+        ),
+        (
+            json(task()),
+            event("{\"_tchu_meta\": {\"depth\": -1}}"),
+            "`_tchu_meta` is not valid",
+        ),
+        (json(FieldTable::default()), event("{}"), "no task"),
+        (
+            json(headers(&[("task", "celery_salt.dispatch_event")])),
+            event("{}"),
+            "no task id",
+        ),
+        (
+            json(headers(&[("task", "shop.tasks.bill"), ("id", "1")])),
+            event("{}"),
+            "shop.tasks.bill",
+        ),
+        (json(huge), b"7".to_vec(), "the body is a number"),
+        (
+            BasicProperties::default().with_content_type("application/x-python-serialize".into()),
+            vec![0x80, 4],
+            "x-python-serialize",
+        ),
+        (
+            BasicProperties::default(),
+            b"hello".to_vec(),
+            "not valid JSON",
+        ),
+        (
+            json({
+                let mut table = task();
+                table.insert("eta".into(), AMQPValue::LongString("tomorrow".into()));
+                table
+            }),
+            event("{}"),
+            "`eta`",
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_serves_on_and_every_poison_rests_with_its_reason() {
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    let spec = QueueSpec {
+        name: queue.clone(),
+        bindings: vec!["order.#".to_owned()],
+        max_priority: 10,
+    };
+    mesh.broker.declare(&spec).await.unwrap();
+    let tally = Tally::default();
+    let worker = Running::start(&mesh.broker, &queue, vec![tally.handler("order.#")]);
+
+    let (connection, channel) = Mesh::channel().await;
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await
+        .unwrap();
+    let exchange = format!("{}-events", mesh.mark);
+    let mut good = BTreeSet::new();
+    for (properties, body, _) in poison() {
+        let options = BasicPublishOptions::default();
+        let sent = channel
+            .basic_publish(
+                exchange.as_str().into(),
+                "order.poison".into(),
+                options,
+                &body,
+                properties,
+            )
+            .await;
+        sent.unwrap().await.unwrap();
+        let one = event("order.paid", 1);
+        good.insert(one.id);
+        publish_all(&mesh.broker, vec![one]).await;
+    }
+    tally.until(&good).await;
+    let letters = async || {
+        mesh.broker
+            .list(&queue, &DeadSelection::All, 100)
+            .await
+            .unwrap()
+    };
+    eventually("all poison is dead", async || {
+        letters().await.len() == poison().len()
+    })
+    .await;
+    let reasons: Vec<String> = letters()
+        .await
+        .into_iter()
+        .map(|letter| letter.reason.error)
+        .collect();
+    for (_, body, expected) in poison() {
+        let found = reasons.iter().any(|reason| reason.contains(expected));
+        assert!(
+            found,
+            "no letter says `{expected}` of {:?}: {reasons:#?}",
+            String::from_utf8_lossy(&body[..body.len().min(40)])
+        );
+    }
+    for letter in letters().await {
+        assert_eq!(
+            (
+                letter.origin.as_str(),
+                letter.envelope.topic.as_str(),
+                letter.reason.handler
+            ),
+            (queue.as_str(), "order.poison", None)
+        );
+    }
+    println!(
+        "{} poisoned messages among {} events: all events handled, all poison dead-lettered",
+        poison().len(),
+        good.len()
+    );
+
+    // Replayed they die again: nothing is lost by trying.
+    assert_eq!(
+        mesh.broker
+            .replay(&queue, &DeadSelection::All)
+            .await
+            .unwrap(),
+        poison().len()
+    );
+    eventually("they are dead again", async || {
+        letters().await.len() == poison().len()
+    })
+    .await;
+    worker.stop().await;
+    connection.close(200, "done".into()).await.unwrap();
+    mesh.remove(&[queue]).await;
+}

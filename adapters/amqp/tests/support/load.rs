@@ -1,0 +1,162 @@
+//! Publishes and handles events while something breaks, and counts what came.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use celerysalt::broker::{Broker, PublishError};
+use celerysalt::event::{Envelope, Meta};
+use celerysalt::handler::{Context, HandlerDef, HandlerError, HandlerOptions, VersionSpec};
+use celerysalt::worker::{Worker, WorkerError, handler_fn};
+use celerysalt_amqp::AmqpBroker;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// How long what was broken may take to come to itself.
+pub(crate) const RECOVERS_WITHIN: Duration = Duration::from_secs(120);
+
+pub(crate) fn event(topic: &str, number: usize) -> Envelope {
+    Envelope {
+        id: Uuid::now_v7(),
+        topic: topic.to_owned(),
+        version: Some("v1".to_owned()),
+        payload: json!({ "number": number }),
+        meta: Meta::default(),
+    }
+}
+
+/// Publishes a batch until every event is taken, as a relay does; how often one was refused.
+pub(crate) async fn publish_all(broker: &AmqpBroker, mut batch: Vec<Envelope>) -> usize {
+    let mut refused = 0;
+    while !batch.is_empty() {
+        let results = broker.publish(&batch).await;
+        let left = batch
+            .into_iter()
+            .zip(results)
+            .filter_map(|(event, result)| match result {
+                Ok(()) => None,
+                Err(PublishError::Refused { .. } | PublishError::Unroutable { .. }) => Some(event),
+                Err(error) => unreachable!("{error}"),
+            });
+        batch = left.collect();
+        if !batch.is_empty() {
+            refused += batch.len();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    refused
+}
+
+/// What a worker's handler has got: how often each event.
+#[derive(Clone, Default)]
+pub(crate) struct Tally(Arc<Mutex<BTreeMap<Uuid, usize>>>);
+
+impl Tally {
+    pub(crate) fn handler(&self, pattern: &str) -> HandlerDef {
+        let tally = self.clone();
+        define("tally", pattern, HandlerOptions::default(), move |cx| {
+            *tally.0.lock().unwrap().entry(cx.envelope.id).or_default() += 1;
+            Ok(Value::Null)
+        })
+    }
+
+    pub(crate) fn events(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Deliveries beyond one an event.
+    pub(crate) fn again(&self) -> usize {
+        let tally = self.0.lock().unwrap();
+        tally.values().sum::<usize>() - tally.len()
+    }
+
+    pub(crate) async fn until(&self, expected: &BTreeSet<Uuid>) {
+        let missing = || {
+            let tally = self.0.lock().unwrap();
+            expected.iter().filter(|id| !tally.contains_key(id)).count()
+        };
+        let all = async {
+            while missing() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let came = tokio::time::timeout(RECOVERS_WITHIN, all).await;
+        assert!(
+            came.is_ok(),
+            "{} of {} events are missing",
+            missing(),
+            expected.len()
+        );
+    }
+}
+
+/// A handler of a plain function.
+pub(crate) fn define(
+    name: &str,
+    pattern: &str,
+    options: HandlerOptions,
+    run: impl Fn(Context) -> Result<Value, HandlerError> + Send + Sync + 'static,
+) -> HandlerDef {
+    let run = Arc::new(run);
+    let handler = handler_fn(move |cx| {
+        let run = Arc::clone(&run);
+        async move { run(cx) }
+    });
+    HandlerDef {
+        name: name.to_owned(),
+        pattern: pattern.to_owned(),
+        version: VersionSpec::Latest,
+        options,
+        handler: Arc::new(handler),
+    }
+}
+
+/// A worker that runs until told.
+pub(crate) struct Running {
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<Result<(), WorkerError>>,
+}
+
+impl Running {
+    pub(crate) fn start(broker: &AmqpBroker, queue: &str, handlers: Vec<HandlerDef>) -> Self {
+        let worker = Worker::builder(Arc::new(broker.clone()), queue)
+            .concurrency(8)
+            .handlers(handlers)
+            .build()
+            .unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let ended = tokio::spawn(worker.run(async {
+            // A dropped sender stops it as well.
+            let _ = stopped.await;
+        }));
+        Self { stop, ended }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.ended.await.unwrap().unwrap();
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ends(self) -> Result<(), WorkerError> {
+        let _kept = self.stop;
+        tokio::time::timeout(RECOVERS_WITHIN, self.ended)
+            .await
+            .expect("it ends")
+            .unwrap()
+    }
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let until = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let came = tokio::time::timeout(RECOVERS_WITHIN, until).await;
+    assert!(came.is_ok(), "{what} did not come to pass");
+}
