@@ -68,7 +68,7 @@ pub use column::Rules;
 pub use connection::FollowConnection;
 pub use error::Error;
 pub use inbox::once;
-pub use many::{DeleteMany, FollowMany, FollowManyOn, KeySql, SetNotCalled, UpdateMany};
+pub use many::{DeleteMany, FollowMany, FollowManyOn, KeySql, OnDiesel, SetNotCalled, UpdateMany};
 pub use model::{AutoIncrement, Changes, Follow, NewRow};
 pub use on::{FollowOn, InsertOn, UpdateOn};
 pub use save::{FollowInsert, FollowSave, FollowUpdate};
@@ -93,6 +93,19 @@ pub mod __private {
     pub trait RulesColumn {}
 
     impl RulesColumn for crate::Rules {}
+
+    /// The SQL type of a rules column.
+    #[diagnostic::on_unimplemented(
+        message = "the rules column is `{Self}` in `table!`",
+        label = "the rules in this field",
+        note = "make the column `Jsonb` or `Json` on PostgreSQL, `Text` or `Json` elsewhere, and in the database NOT NULL \
+                with default '[]'"
+    )]
+    pub trait RulesSqlType {}
+
+    impl RulesSqlType for diesel::sql_types::Json {}
+    impl RulesSqlType for diesel::sql_types::Jsonb {}
+    impl RulesSqlType for diesel::sql_types::Text {}
 }
 
 /// Checks the rules that `M` declares in code: worth a call at start, or in a test, since broken ones do not fire.

@@ -1,25 +1,36 @@
-//! Bulk saves, on each database.
+//! Bulk saves, on each database, over Diesel's connections and over those of diesel-async.
 #![allow(clippy::unwrap_used, clippy::panic)]
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod support;
 
 mod rows {
-    crate::on_each!("cases/many/rows.rs");
+    crate::on_every!("cases/many/rows.rs");
 }
 
 mod same {
-    crate::on_each!("cases/many/same.rs");
+    crate::on_every!("cases/many/same.rs");
 }
 
 mod refused {
-    crate::on_each!("cases/many/refused.rs");
+    crate::on_every!("cases/many/refused.rs");
 }
 
 mod bounds {
-    crate::on_each!("cases/many/bounds.rs");
+    crate::on_every!("cases/many/bounds.rs");
 }
 
 mod beside {
-    crate::on_each!("cases/many/beside.rs");
+    crate::on_every!("cases/many/beside.rs");
+}
+
+// A trigger of MariaDB's keeps no row without an error.
+mod kept_by_sqlite {
+    use crate::support::sqlite as db;
+    include!("cases/many/kept.rs");
+}
+
+mod kept_by_postgres {
+    use crate::support::postgres as db;
+    include!("cases/many/kept.rs");
 }

@@ -45,9 +45,11 @@
 
 mod connection;
 mod inbox;
+mod many;
 mod pool;
 mod save;
 
 pub use connection::FollowConnection;
 pub use inbox::once;
+pub use many::{FollowMany, OnDieselAsync};
 pub use save::{FollowInsert, FollowSave, FollowUpdate};

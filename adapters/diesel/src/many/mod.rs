@@ -15,7 +15,7 @@ use crate::backend::Lock;
 use crate::connection::{Blocking, FollowConnection};
 use crate::error::Error;
 use crate::model::Follow;
-use crate::session::now;
+use crate::session::{Session, now};
 
 pub use key::KeySql;
 pub use on::FollowManyOn;
@@ -71,11 +71,7 @@ pub trait FollowMany: Follow {
     where
         T: IntoUpdateTarget<Table = Self::Table>,
     {
-        UpdateMany {
-            rows: Selected::by(rows.into_update_target().where_clause),
-            changes: SetNotCalled,
-            model: PhantomData,
-        }
+        UpdateMany::of(rows.into_update_target().where_clause)
     }
 
     /// Deletes the rows of a table or a filtered query.
@@ -83,10 +79,7 @@ pub trait FollowMany: Follow {
     where
         T: IntoUpdateTarget<Table = Self::Table>,
     {
-        DeleteMany {
-            rows: Selected::by(rows.into_update_target().where_clause),
-            model: PhantomData,
-        }
+        DeleteMany::of(rows.into_update_target().where_clause)
     }
 }
 
@@ -94,40 +87,72 @@ impl<M: Follow> FollowMany for M {}
 
 /// An update of many rows; see [`FollowMany`].
 #[must_use = "nothing is changed before `execute`"]
-pub struct UpdateMany<M, W, Ch = SetNotCalled> {
+pub struct UpdateMany<M, W, Ch = SetNotCalled, On = OnDiesel> {
     rows: Selected<W>,
     changes: Ch,
-    model: PhantomData<fn() -> M>,
+    of: PhantomData<fn() -> (M, On)>,
+}
+
+/// A delete of many rows; see [`FollowMany`].
+#[must_use = "nothing is deleted before `execute`"]
+pub struct DeleteMany<M, W, On = OnDiesel> {
+    rows: Selected<W>,
+    of: PhantomData<fn() -> (M, On)>,
 }
 
 /// [`UpdateMany::set`] has not said yet what changes.
 #[derive(Debug, Clone, Copy)]
 pub struct SetNotCalled;
 
-impl<M: Follow, W> UpdateMany<M, W> {
+/// A bulk save is executed on Diesel's own connections.
+#[derive(Debug, Clone, Copy)]
+pub struct OnDiesel;
+
+impl<M: Follow, W, On> UpdateMany<M, W, SetNotCalled, On> {
+    pub(crate) fn of(filter: W) -> Self {
+        Self {
+            rows: Selected::by(filter),
+            changes: SetNotCalled,
+            of: PhantomData,
+        }
+    }
+
     /// What changes, as for Diesel's `set`: assignments, whose right sides the database computes row by row
     /// (`amount.eq(amount * 2)`), a tuple of them, or a changeset.
     ///
     /// A column of the primary key and the rules column cannot be set.
-    pub fn set<V>(self, changes: V) -> UpdateMany<M, W, V::Changeset>
+    pub fn set<V>(self, changes: V) -> UpdateMany<M, W, V::Changeset, On>
     where
         V: AsChangeset<Target = M::Table>,
     {
         UpdateMany {
             rows: self.rows,
             changes: changes.as_changeset(),
-            model: PhantomData,
+            of: PhantomData,
         }
     }
 }
 
-impl<M: Follow, W, Ch> UpdateMany<M, W, Ch> {
+impl<M: Follow, W, Ch, On> UpdateMany<M, W, Ch, On> {
     /// How many rows are locked, read and written at once: 500 unless told, 1 to 1,000.
     pub fn chunk_size(mut self, rows: usize) -> Self {
         self.rows.chunk = rows.clamp(1, LARGEST_CHUNK);
         self
     }
 
+    pub(crate) async fn run<S>(self, session: S) -> Result<FollowedMany, Error>
+    where
+        S: Session,
+        M: FollowManyOn<S::Backend>,
+        W: QueryFragment<S::Backend> + Send,
+        Ch: QueryFragment<S::Backend> + Send,
+    {
+        refuse::keys_and_rules::<M, S::Backend, Ch>(&self.changes)?;
+        run::update::<M, W, Ch, S>(self.rows, self.changes, session).await
+    }
+}
+
+impl<M: Follow, W, Ch> UpdateMany<M, W, Ch> {
     /// Changes the rows, and fires the rules of each that look at what changed.
     ///
     /// # Errors
@@ -139,29 +164,35 @@ impl<M: Follow, W, Ch> UpdateMany<M, W, Ch> {
         W: QueryFragment<C::Backend> + Send,
         Ch: QueryFragment<C::Backend> + Send,
     {
-        refuse::keys_and_rules::<M, C::Backend, Ch>(&self.changes)?;
-        now(run::update::<M, W, Ch, _>(
-            self.rows,
-            self.changes,
-            Blocking(conn),
-        ))
+        now(self.run(Blocking(conn)))
     }
 }
 
-/// A delete of many rows; see [`FollowMany`].
-#[must_use = "nothing is deleted before `execute`"]
-pub struct DeleteMany<M, W> {
-    rows: Selected<W>,
-    model: PhantomData<fn() -> M>,
-}
+impl<M: Follow, W, On> DeleteMany<M, W, On> {
+    pub(crate) fn of(filter: W) -> Self {
+        Self {
+            rows: Selected::by(filter),
+            of: PhantomData,
+        }
+    }
 
-impl<M: Follow, W> DeleteMany<M, W> {
     /// How many rows are locked, read and deleted at once: 500 unless told, 1 to 1,000.
     pub fn chunk_size(mut self, rows: usize) -> Self {
         self.rows.chunk = rows.clamp(1, LARGEST_CHUNK);
         self
     }
 
+    pub(crate) async fn run<S>(self, session: S) -> Result<FollowedMany, Error>
+    where
+        S: Session,
+        M: FollowManyOn<S::Backend>,
+        W: QueryFragment<S::Backend> + Send,
+    {
+        run::delete::<M, W, S>(self.rows, session).await
+    }
+}
+
+impl<M: Follow, W> DeleteMany<M, W> {
     /// Deletes the rows, and fires the rules of each that look at its end.
     ///
     /// # Errors
@@ -172,7 +203,7 @@ impl<M: Follow, W> DeleteMany<M, W> {
         M: FollowManyOn<C::Backend>,
         W: QueryFragment<C::Backend> + Send,
     {
-        now(run::delete::<M, W, _>(self.rows, Blocking(conn)))
+        now(self.run(Blocking(conn)))
     }
 }
 

@@ -1,11 +1,11 @@
 use celerysalt::rules::Rule;
 use celerysalt_diesel::Error;
-use diesel::Connection;
+use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use serde_json::json;
 
 use crate::support::events::OrderCreated;
-use db::{Conn, FollowUpdate, Order, OrderChanges, TestDb, only_status, outbox, reload, stored, transaction};
+use db::{Conn, FollowMany, FollowUpdate, Order, OrderChanges, TestDb, only_status, orders, outbox, reload, stored, transaction};
 
 /// Fires at every change of the status.
 fn changed() -> Rule {
@@ -13,16 +13,36 @@ fn changed() -> Rule {
     changed.emit::<OrderCreated>(json!({"id": "{{ id }}", "status": "{{ status }}"})).persistent()
 }
 
-fn set_both(conn: &mut Conn, rows: [i32; 2], status: &str, meet: impl FnOnce()) -> Result<(), Error> {
+type SetStatus = fn(&mut Conn, i32, &str) -> Result<(), Error>;
+
+fn set_one(conn: &mut Conn, id: i32, status: &str) -> Result<(), Error> {
+    only_status(status).update_and_follow(id, conn).map(drop)
+}
+
+fn set_in_bulk(conn: &mut Conn, id: i32, status: &str) -> Result<(), Error> {
+    let rows = orders::table.filter(orders::id.eq(id));
+    Order::follow_update_many(rows).set(orders::state.eq(status)).execute(conn).map(drop)
+}
+
+fn set_both(set: SetStatus, conn: &mut Conn, rows: [i32; 2], status: &str, meet: impl FnOnce()) -> Result<(), Error> {
     conn.transaction(|conn| {
-        only_status(status).update_and_follow(rows[0], conn)?;
+        set(conn, rows[0], status)?;
         meet();
-        only_status(status).update_and_follow(rows[1], conn).map(drop)
+        set(conn, rows[1], status)
     })
 }
 
 #[test]
 fn a_deadlock_is_diesels_own_error_and_fires_nothing() {
+    loses_a_deadlock(set_one);
+}
+
+#[test]
+fn a_deadlock_of_bulk_saves_is_diesels_own_error_and_fires_nothing() {
+    loses_a_deadlock(set_in_bulk);
+}
+
+fn loses_a_deadlock(set: SetStatus) {
     let test = TestDb::new();
     let conn = &mut test.connect();
     let (a, b) = (stored(conn, "a", vec![changed()]).id, stored(conn, "b", vec![changed()]).id);
@@ -32,7 +52,7 @@ fn a_deadlock_is_diesels_own_error_and_fires_nothing() {
             let (test, meet) = (&test, &meet);
             scope.spawn(move || {
                 let mut conn = test.connect();
-                let saved = set_both(&mut conn, rows, status, || drop(meet.wait()));
+                let saved = set_both(set, &mut conn, rows, status, || drop(meet.wait()));
                 (conn, rows, status, saved)
             })
         };
@@ -51,7 +71,7 @@ fn a_deadlock_is_diesels_own_error_and_fires_nothing() {
     };
     assert_eq!(fired(conn), [won, won]);
     // The connection is as good as before: who lost begins anew.
-    set_both(&mut loser, rows, status, || ()).unwrap();
+    set_both(set, &mut loser, rows, status, || ()).unwrap();
     assert_eq!(fired(conn), [won, won, status, status]);
 }
 

@@ -1,8 +1,9 @@
 use celerysalt::actor;
 use celerysalt_diesel::Rules;
+use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 
-use db::{FollowSave, Kept, Seat, TestDb, history, outbox, transaction};
+use db::{FollowMany, FollowSave, Kept, Seat, TestDb, history, outbox, seats, transaction};
 
 fn free() -> Seat {
     Seat { hall: "great".into(), seat: 7, guest: None, rules: Rules::new() }
@@ -53,4 +54,28 @@ fn a_rolled_back_save_leaves_no_history() {
     });
     assert!(undone.is_err());
     assert_eq!(history(conn), []);
+}
+
+#[test]
+fn a_bulk_save_keeps_what_it_did_to_each_row() {
+    let test = TestDb::new();
+    let conn = &mut test.connect();
+    for seat in 1..=5 {
+        Seat { seat, ..free() }.insert_and_follow(conn).unwrap();
+    }
+    let ada = seats::guest.eq("Ada");
+    Seat::follow_update_many(seats::table.filter(seats::seat.gt(1))).set(ada).chunk_size(2).execute(conn).unwrap();
+    Seat::follow_delete_many(seats::table).execute(conn).unwrap();
+    let mut kept = history(conn);
+    kept.sort_by(|one, other| one.aggregate.cmp(&other.aggregate));
+    let of = |operation: &str| -> Vec<_> {
+        let kept = kept.iter().filter(|kept| kept.operation == operation);
+        kept.map(|kept| (kept.aggregate.as_str(), kept.event_id.clone())).collect()
+    };
+    // The first chunks come first, and their rows in the order of their keys.
+    let seats = ["seats:great,2", "seats:great,3", "seats:great,4", "seats:great,5"];
+    let events = outbox(conn).into_iter().map(|event| Some(event.id));
+    assert_eq!(of("update"), std::iter::zip(seats, events).collect::<Vec<_>>());
+    // Seats have no rule about their end.
+    assert_eq!(of("delete"), seats.map(|seat| (seat, None)));
 }

@@ -1,11 +1,21 @@
 use celerysalt_diesel::Error;
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use db::{FollowUpdate, TestDb, only_status, outbox, paid, reload, stored, transaction};
+use db::{Conn, FollowMany, FollowUpdate, Order, TestDb, only_status, orders, outbox, paid, reload, stored, transaction};
 
 #[test]
 fn a_serialization_failure_is_diesels_own_error_and_fires_nothing() {
+    loses(|conn, id| only_status("paid").update_and_follow(id, conn).map(drop));
+}
+
+#[test]
+fn a_serialization_failure_of_a_bulk_save_fires_nothing() {
+    loses(|conn, _| Order::follow_update_many(orders::table).set(orders::state.eq("paid")).execute(conn).map(drop));
+}
+
+fn loses(pay: fn(&mut Conn, i32) -> Result<(), Error>) {
     let test = TestDb::new();
     let (conn, other) = (&mut test.connect(), &mut test.connect());
     let order = stored(conn, "1", vec![paid().persistent()]);
@@ -13,7 +23,7 @@ fn a_serialization_failure_is_diesels_own_error_and_fires_nothing() {
         conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
         reload(conn, order.id);
         only_status("shipped").update_and_follow(order.id, other)?;
-        only_status("paid").update_and_follow(order.id, conn)
+        pay(conn, order.id)
     });
     let kind = DatabaseErrorKind::SerializationFailure;
     assert!(matches!(&lost, Err(Error::Database(DieselError::DatabaseError(found, _))) if *found == kind), "{lost:?}");

@@ -3,7 +3,11 @@
 use std::sync::LazyLock;
 
 use celerysalt::inbox::{Once, Receipt};
-use celerysalt_diesel::{Changes, Error, Follow, FollowOn, InsertOn, UpdateOn, asynchronous};
+use celerysalt_diesel::asynchronous::{self, OnDieselAsync};
+use celerysalt_diesel::{
+    Changes, DeleteMany, Error, Follow, FollowManyOn, FollowOn, FollowedMany, InsertOn, SetNotCalled, UpdateMany, UpdateOn,
+};
+use diesel::query_builder::{AsChangeset, IntoUpdateTarget, QueryFragment};
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -92,3 +96,63 @@ pub trait FollowInsert: celerysalt_diesel::FollowInsert {
 }
 
 impl<N: celerysalt_diesel::FollowInsert> FollowInsert for N {}
+
+/// The async bulk saves of a model.
+pub trait FollowMany: Follow {
+    fn follow_update_many<T>(rows: T) -> Many<UpdateMany<Self, T::WhereClause, SetNotCalled, OnDieselAsync>>
+    where
+        T: IntoUpdateTarget<Table = Self::Table>,
+    {
+        Many(asynchronous::FollowMany::follow_update_many(rows))
+    }
+
+    fn follow_delete_many<T>(rows: T) -> Many<DeleteMany<Self, T::WhereClause, OnDieselAsync>>
+    where
+        T: IntoUpdateTarget<Table = Self::Table>,
+    {
+        Many(asynchronous::FollowMany::follow_delete_many(rows))
+    }
+}
+
+impl<M: Follow> FollowMany for M {}
+
+/// A bulk save that is awaited.
+pub struct Many<S>(S);
+
+impl<M: Follow, W> Many<UpdateMany<M, W, SetNotCalled, OnDieselAsync>> {
+    pub fn set<V>(self, changes: V) -> Many<UpdateMany<M, W, V::Changeset, OnDieselAsync>>
+    where
+        V: AsChangeset<Target = M::Table>,
+    {
+        Many(self.0.set(changes))
+    }
+}
+
+impl<M: Follow, W, Ch> Many<UpdateMany<M, W, Ch, OnDieselAsync>> {
+    pub fn chunk_size(self, rows: usize) -> Self {
+        Self(self.0.chunk_size(rows))
+    }
+
+    pub fn execute(self, conn: &mut Conn) -> Result<FollowedMany, Error>
+    where
+        M: FollowManyOn<Db>,
+        W: QueryFragment<Db> + Send,
+        Ch: QueryFragment<Db> + Send,
+    {
+        RUNTIME.block_on(self.0.execute(&mut **conn))
+    }
+}
+
+impl<M: Follow, W> Many<DeleteMany<M, W, OnDieselAsync>> {
+    pub fn chunk_size(self, rows: usize) -> Self {
+        Self(self.0.chunk_size(rows))
+    }
+
+    pub fn execute(self, conn: &mut Conn) -> Result<FollowedMany, Error>
+    where
+        M: FollowManyOn<Db>,
+        W: QueryFragment<Db> + Send,
+    {
+        RUNTIME.block_on(self.0.execute(&mut **conn))
+    }
+}

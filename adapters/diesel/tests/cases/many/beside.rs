@@ -1,12 +1,11 @@
 // Bulk saves beside other savers of the same rows.
 
 use celerysalt::rules::Rule;
-use celerysalt_diesel::{FollowMany, FollowUpdate};
 use diesel::prelude::*;
 use serde_json::json;
 
 use crate::support::events::OrderCreated;
-use db::{Conn, Order, TestDb, only_status, orders, outbox, paid, reload, stored, transaction};
+use db::{FollowMany, FollowUpdate, Conn, Order, TestDb, only_status, orders, outbox, paid, reload, stored, transaction};
 
 const ROWS: usize = 30;
 

@@ -1,12 +1,11 @@
 // What a bulk save costs, however many rows there are.
 
-use celerysalt_diesel::FollowMany;
 use diesel::prelude::*;
 use diesel::sql_query;
 
 use crate::support::fired::Count;
 use crate::support::watched::Sent;
-use db::{Conn, Order, READS_BACK, TestDb, deleted, new_order, orders, paid};
+use db::{FollowMany, Conn, Order, READS_BACK, TestDb, deleted, new_order, orders, paid};
 
 /// As many orders, each with two rules.
 fn stored_many(conn: &mut Conn, rows: usize) {

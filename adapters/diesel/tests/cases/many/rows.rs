@@ -1,14 +1,13 @@
 // What a bulk save makes of its rows, and what it fires.
 
 use celerysalt::rules::Rule;
-use celerysalt_diesel::{FollowMany, FollowSave, Rules};
+use celerysalt_diesel::Rules;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::Bool;
 use serde_json::json;
 
-use db::{
-    Conn, Order, OrderChanges, Seat, TestDb, deleted, only_status, orders, outbox, paid, reload, seats, stored,
+use db::{FollowMany, FollowSave, Conn, Order, OrderChanges, Seat, TestDb, deleted, only_status, orders, outbox, paid, reload, seats, stored,
     stored_rules, topics, transaction,
 };
 

@@ -1,14 +1,14 @@
 // The law of bulk saves: they fire, and leave behind, what a loop of single saves does.
 
 use celerysalt::rules::Rule;
-use celerysalt_diesel::{FollowMany, FollowSave, FollowUpdate, Rules};
+use celerysalt_diesel::Rules;
 use diesel::prelude::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
 use crate::support::events::OrderPaid;
-use db::{Conn, Order, OrderChanges, TestDb, deleted, orders, outbox, paid};
+use db::{FollowMany, FollowSave, FollowUpdate, Conn, Order, OrderChanges, TestDb, deleted, orders, outbox, paid};
 
 const STATES: [&str; 3] = ["new", "paid", "shipped"];
 

@@ -85,11 +85,6 @@ pub fn until_blocked(conn: &mut Conn) {
     until_one(conn, waiting);
 }
 
-/// A trigger of MariaDB's keeps no row without an error.
-pub fn keep_order(_: &mut Conn, _: &str) -> bool {
-    false
-}
-
 impl Drop for TestDb {
     fn drop(&mut self) {
         let mut conn = self.connect();

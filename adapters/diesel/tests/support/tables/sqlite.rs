@@ -78,8 +78,8 @@ pub fn until_gone(_: &mut Conn) {}
 /// Who waits for the write lock of SQLite tells nobody.
 pub fn until_blocked(_: &mut Conn) {}
 
-/// Lets the database keep the order of this number as it is, whatever is sent, without an error; tells whether it can.
-pub fn keep_order(conn: &mut Conn, number: &str) -> bool {
+/// Lets the database keep the order of this number as it is, whatever is sent, without an error.
+pub fn keep_order(conn: &mut Conn, number: &str) {
     for verb in ["UPDATE", "DELETE"] {
         conn.batch_execute(&format!(
             "CREATE TRIGGER keep_from_{verb} BEFORE {verb} ON orders WHEN old.number = '{number}'
@@ -87,7 +87,6 @@ pub fn keep_order(conn: &mut Conn, number: &str) -> bool {
         ))
         .unwrap();
     }
-    true
 }
 
 /// What text is called in a cast.
