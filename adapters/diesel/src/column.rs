@@ -99,6 +99,15 @@ impl<'de> Deserialize<'de> for Rules {
     }
 }
 
+/// What a NULL where rules should be is, and what to do about it.
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres_backend",
+    feature = "mysql_backend"
+))]
+const NULL: &str = "the rules column is NULL in this row: set it to '[]' where it is NULL, and make the column NOT NULL \
+     DEFAULT '[]'";
+
 #[cfg(feature = "sqlite")]
 mod sqlite {
     use diesel::deserialize::{self, FromSql};
@@ -106,13 +115,19 @@ mod sqlite {
     use diesel::sql_types::{Json, Text};
     use diesel::sqlite::{Sqlite, SqliteValue};
 
-    use super::{CoreRules, Rules};
+    use super::{CoreRules, NULL, Rules};
 
     macro_rules! as_text {
         ($($sql:ty),+) => {$(
             impl FromSql<$sql, Sqlite> for Rules {
                 fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
                     Ok(CoreRules::loaded(value.read_text()).into())
+                }
+
+                fn from_nullable_sql(
+                    value: Option<SqliteValue<'_, '_, '_>>,
+                ) -> deserialize::Result<Self> {
+                    <Self as FromSql<$sql, Sqlite>>::from_sql(value.ok_or(NULL)?)
                 }
             }
 
@@ -137,16 +152,27 @@ mod postgres {
     use diesel::serialize::{self, IsNull, Output, ToSql};
     use diesel::sql_types::{Json, Jsonb, Text};
 
-    use super::{CoreRules, Rules};
+    use super::{CoreRules, NULL, Rules};
 
     /// The version that stands before the text of a `jsonb` value on the wire.
     const JSONB: u8 = 1;
+
+    const IS_JSONB: &str = "the rules column is `jsonb` in the database: say `Jsonb` in `table!`";
+    const IS_NO_JSONB: &str = "the rules column is not `jsonb` in the database (of a version that is known): make it \
+         `jsonb`, or say `Json` or `Text` in `table!`";
 
     macro_rules! as_text {
         ($($sql:ty),+) => {$(
             impl FromSql<$sql, Pg> for Rules {
                 fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-                    loaded(value.as_bytes())
+                    match value.as_bytes() {
+                        [JSONB, ..] => Err(IS_JSONB.into()),
+                        text => loaded(text),
+                    }
+                }
+
+                fn from_nullable_sql(value: Option<PgValue<'_>>) -> deserialize::Result<Self> {
+                    <Self as FromSql<$sql, Pg>>::from_sql(value.ok_or(NULL)?)
                 }
             }
 
@@ -165,8 +191,12 @@ mod postgres {
         fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
             match value.as_bytes() {
                 [JSONB, text @ ..] => loaded(text),
-                _ => Err("the rules column is not `jsonb` of a known version".into()),
+                _ => Err(IS_NO_JSONB.into()),
             }
+        }
+
+        fn from_nullable_sql(value: Option<PgValue<'_>>) -> deserialize::Result<Self> {
+            <Self as FromSql<Jsonb, Pg>>::from_sql(value.ok_or(NULL)?)
         }
     }
 
@@ -192,7 +222,7 @@ mod mysql {
     use diesel::serialize::{self, IsNull, Output, ToSql};
     use diesel::sql_types::{Json, Text};
 
-    use super::{CoreRules, Rules};
+    use super::{CoreRules, NULL, Rules};
 
     macro_rules! as_text {
         ($($sql:ty),+) => {$(
@@ -200,6 +230,10 @@ mod mysql {
                 fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
                     let text = std::str::from_utf8(value.as_bytes())?;
                     Ok(CoreRules::loaded(text).into())
+                }
+
+                fn from_nullable_sql(value: Option<MysqlValue<'_>>) -> deserialize::Result<Self> {
+                    <Self as FromSql<$sql, Mysql>>::from_sql(value.ok_or(NULL)?)
                 }
             }
 

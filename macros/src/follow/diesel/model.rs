@@ -1,7 +1,8 @@
 //! A model: the struct that is read from the table, with the rules column.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{DeriveInput, FieldsNamed};
 
 use super::attributes::{FieldInfo, Table, adapter, fields};
@@ -28,12 +29,14 @@ pub(super) fn expand(
     options.check_history(followed.iter().map(|field| &field.name))?;
     let constants = constants(input, &followed);
     let check = field::rules_type_check(&adapter(), rules.field);
+    let column_check = rules_column_check(rules, table);
     let model = model_impl(input, &fields, &followed, rules, options, table)?;
     let changes = changes::of_model(input, &followed, rules, table);
     let new_row = insert::new_row(input, &fields, table);
     Ok(quote! {
         #constants
         #check
+        #column_check
         #model
         #changes
         #new_row
@@ -68,6 +71,19 @@ fn rules_field<'f, 'a>(
             ),
         )
     })
+}
+
+/// A rules column of another SQL type is an error at the field, with the remedy.
+fn rules_column_check(rules: &FieldInfo<'_>, table: &Table) -> TokenStream {
+    let (path, column) = (&table.path, &rules.column);
+    quote_spanned! {rules.field.ty.span()=>
+        const _: () = {
+            const fn rules_column<T: ::celerysalt_diesel::__private::RulesSqlType>() {}
+            rules_column::<
+                <#path::#column as ::celerysalt_diesel::__private::diesel::Expression>::SqlType,
+            >()
+        };
+    }
 }
 
 /// `Order::STATUS` and so on.
