@@ -175,6 +175,12 @@ impl Consumer for AmqpConsumer {
             }
         }
     }
+
+    async fn stop(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            give_back(&self.broker, &self.queue, &self.channel, stream).await;
+        }
+    }
 }
 
 impl Drop for AmqpConsumer {

@@ -21,6 +21,8 @@
 //! ```
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod stopping;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ use super::{
 };
 use crate::chain::Chain;
 use crate::event::{Envelope, Meta};
+
+pub use stopping::a_stopped_consumer_gives_back_and_settles_on;
 
 /// How long a case waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,6 +68,7 @@ macro_rules! broker_conformance {
             what_is_not_settled_comes_back_counted, a_dropped_consumer_gives_back, an_eta_waits_in_the_broker,
             a_retry_is_for_one_handler, a_requeue_is_not_counted, a_requeue_may_wait,
             dead_letters_are_listed_replayed_and_purged, consumers_share_a_queue,
+            a_stopped_consumer_gives_back_and_settles_on,
         );
     };
     ($subject:ty: $($case:ident),* $(,)?) => {$(

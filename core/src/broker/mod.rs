@@ -58,6 +58,13 @@ pub struct QueueSpec {
 pub trait Consumer: Send {
     /// The next delivery; `None` when the consumer was cancelled or the broker closed. Cancel-safe.
     async fn next(&mut self) -> Option<Delivery>;
+
+    /// Takes nothing more: what was sent here and not yet handed out by `next` goes back to the queue, not counted as
+    /// redelivered, and what goes back to the queue later does not come here again. Deliveries that are held can
+    /// still be settled until the consumer is dropped. `next` is not called after it.
+    ///
+    /// Nothing is to be done for a broker that sends nothing before `next` asks for it.
+    async fn stop(&mut self) {}
 }
 
 /// One message, held for one worker until it is settled.

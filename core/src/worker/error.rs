@@ -37,4 +37,7 @@ pub enum WorkerError {
     /// The queue cannot be used.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The process cannot listen to signals.
+    #[error("cannot listen to SIGTERM and SIGINT")]
+    Signal(#[source] std::sync::Arc<std::io::Error>),
 }

@@ -20,6 +20,7 @@ mod builder;
 mod delivery;
 mod error;
 mod function;
+mod health;
 mod in_process;
 mod intake;
 mod rate;
@@ -28,16 +29,21 @@ mod room;
 mod run;
 mod runner;
 mod service;
+#[cfg(feature = "signal")]
+mod signal;
 mod table;
 mod tasks;
 
 pub use builder::WorkerBuilder;
 pub use error::WorkerError;
 pub use function::{HandlerFn, handler_fn};
+pub use health::{Health, HealthSnapshot, WorkerState};
 pub use in_process::{InProcess, InProcessBuilder};
 pub use retry::{Jitter, RandomJitter, SeededJitter};
 pub use run::Worker;
 pub use runner::{Outcome, Runner};
+#[cfg(feature = "signal")]
+pub use signal::shutdown_signal;
 pub use table::HandlerTable;
 
 pub(crate) use tasks::Placement;

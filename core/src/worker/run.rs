@@ -4,10 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::watch;
 
 use super::delivery::Handling;
+use super::health::{Health, Life, WorkerState};
 use super::intake::{Intake, deliveries};
 use super::room::WaitingRoom;
 use super::service::Service;
@@ -33,13 +34,14 @@ use crate::broker::{BrokerError, Delivery, QueueSpec, SharedBroker};
 ///     .state("smtp.example.org".to_owned())
 ///     .build()?;
 /// # let shutdown = async {};
-/// worker.run(shutdown).await?; // e.g. `tokio::signal::ctrl_c()` as shutdown
+/// worker.run(shutdown).await?; // or `run_until_signal()`, with feature `signal`
 /// # Ok(()) }
 /// ```
 pub struct Worker {
     intake: Arc<Intake>,
     service: Arc<Service>,
     limits: Limits,
+    life: Life,
 }
 
 pub(super) struct Limits {
@@ -61,17 +63,20 @@ impl Worker {
         service: Service,
         limits: Limits,
     ) -> Self {
-        let intake = Arc::new(Intake {
-            broker,
-            queue,
-            prefetch: limits.prefetch,
-            clock: Arc::clone(service.clock()),
-        });
+        let health = Health::new(Arc::clone(service.clock()));
+        let clock = Arc::clone(service.clock());
+        let intake = Intake::new(broker, queue, limits.prefetch, clock, health.clone());
         Self {
-            intake,
+            intake: Arc::new(intake),
             service: Arc::new(service),
             limits,
+            life: Life(health),
         }
+    }
+
+    /// How it is, for probes, also while it runs and after it.
+    pub fn health(&self) -> Health {
+        self.life.0.clone()
     }
 
     /// Declares the queue with its bindings, without taking from it, so that nothing published from now on
@@ -80,7 +85,7 @@ impl Worker {
     /// # Errors
     /// [`WorkerError::Broker`].
     pub async fn declare(&self) -> Result<(), WorkerError> {
-        Ok(self.intake.broker.declare(&self.intake.queue).await?)
+        Ok(self.intake.declare().await?)
     }
 
     /// Works until `shutdown` ends. Then takes nothing more, lets running handlers end within the shutdown
@@ -94,28 +99,58 @@ impl Worker {
         self.run_on(Placement::Spawned, shutdown).await
     }
 
+    /// Works until the process is told to end, by SIGTERM or SIGINT, as [`run`](Self::run) with
+    /// [`shutdown_signal`](super::shutdown_signal). A second signal ends the shutdown time: what is not done by
+    /// then is returned at once.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and [`WorkerError::Signal`].
+    ///
+    /// # Panics
+    /// In a tokio runtime without I/O (`Builder::enable_io`).
+    #[cfg(feature = "signal")]
+    pub async fn run_until_signal(self) -> Result<(), WorkerError> {
+        let signals = super::signal::shutdown_signals()
+            .map_err(|source| WorkerError::Signal(Arc::new(source)))?;
+        self.obey(Placement::Spawned, signals).await
+    }
+
     pub(crate) async fn run_on(
         self,
         placement: Placement,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), WorkerError> {
-        let mut deliveries = std::pin::pin!(deliveries(Arc::clone(&self.intake)));
+        let once = shutdown.into_stream().chain(stream::pending());
+        self.obey(placement, once).await
+    }
+
+    /// Works until the first order to end; the second one ends the shutdown time.
+    async fn obey(
+        self,
+        placement: Placement,
+        orders: impl Stream<Item = ()> + Send,
+    ) -> Result<(), WorkerError> {
+        let mut orders = std::pin::pin!(orders);
         let mut shift = Shift {
             worker: &self,
             room: WaitingRoom::default(),
             tasks: Tasks::new(placement),
             stop: watch::Sender::new(false),
         };
+        let queue = self.intake.queue();
         tracing::info!(
-            queue = self.intake.queue.name,
-            bindings = ?self.intake.queue.bindings,
+            queue = queue.name,
+            bindings = ?queue.bindings,
             concurrency = self.limits.concurrency,
             "worker starts"
         );
-        let ended = shift.work(deliveries.as_mut(), shutdown).await;
-        // The consumer inside `deliveries` must outlive this, or what is held would count as crashed.
-        shift.finish().await;
-        tracing::info!(queue = self.intake.queue.name, "worker ends");
+        let ended = {
+            let deliveries = std::pin::pin!(deliveries(Arc::clone(&self.intake)));
+            shift.work(deliveries, orders.as_mut()).await
+        };
+        self.life.0.enter(WorkerState::ShuttingDown);
+        shift.finish(orders).await;
+        tracing::info!(queue = queue.name, "worker ends");
         ended.map_err(WorkerError::from)
     }
 }
@@ -132,17 +167,17 @@ impl Shift<'_> {
     async fn work(
         &mut self,
         mut deliveries: impl Stream<Item = Result<Delivery, BrokerError>> + Unpin,
-        shutdown: impl Future<Output = ()>,
+        mut orders: impl Stream<Item = ()> + Unpin,
     ) -> Result<(), BrokerError> {
-        let mut shutdown = std::pin::pin!(shutdown);
         let limits = &self.worker.limits;
         loop {
+            self.tell_load();
             let taken = self.room.len() + self.tasks.len();
             let place = self.tasks.len() < limits.concurrency;
             // Takes what is there before it starts anything, so that the most urgent of it goes first.
             tokio::select! {
                 biased;
-                () = &mut shutdown => return Ok(()),
+                _ = orders.next() => return Ok(()),
                 delivery = deliveries.next(), if taken < limits.prefetch => match delivery {
                     Some(delivery) => self.admit(delivery?),
                     None => return Ok(()),
@@ -153,8 +188,13 @@ impl Shift<'_> {
         }
     }
 
+    fn tell_load(&self) {
+        self.worker.life.0.load(self.tasks.len(), self.room.len());
+    }
+
     /// Lets a delivery wait for its turn, by the message's priority, else its handlers'.
     fn admit(&mut self, delivery: Delivery) {
+        self.worker.life.0.taken();
         let table = &self.worker.service.table;
         let by_handlers = || {
             let handlers = match &delivery.target {
@@ -175,21 +215,34 @@ impl Shift<'_> {
         }
     }
 
-    async fn finish(&mut self) {
+    /// Gives back what was not started, waits for what was as long as it may, then gives back that, too.
+    async fn finish(&mut self, mut orders: impl Stream<Item = ()> + Unpin) {
+        let limits = &self.worker.limits;
+        let time = self.worker.service.clock().sleep(limits.shutdown_time);
+        let mut over = std::pin::pin!(async {
+            tokio::select! {
+                _ = orders.next() => {}
+                () = time => {}
+            }
+        });
+        // First of all, or this very worker would be sent again what it gives back.
+        let in_time = tokio::select! {
+            biased;
+            () = self.worker.intake.stop() => true,
+            () = &mut over => false,
+        };
         while let Some(delivery) = self.room.pop() {
             if let Err(error) = delivery.settle.requeue(None).await {
                 tracing::warn!(%error, "could not return an event; the broker takes it back itself");
             }
         }
-        let grace = self
-            .worker
-            .service
-            .clock()
-            .sleep(self.worker.limits.shutdown_time);
-        tokio::select! {
-            biased;
-            () = self.tasks.all_ended() => return,
-            () = grace => {}
+        self.tell_load();
+        if in_time {
+            tokio::select! {
+                biased;
+                () = self.tasks.all_ended() => return,
+                () = over => {}
+            }
         }
         tracing::warn!(
             handlers = self.tasks.len(),
