@@ -27,8 +27,10 @@ pub enum FollowError {
     /// written.
     #[error(transparent)]
     Note(#[from] UnreadableNote),
-    /// The database is of a kind that is not supported yet.
-    #[error("saves on {backend} are not followed yet; PostgreSQL and SQLite are")]
+    /// The database is of a kind that is not supported.
+    #[error(
+        "saves on {backend} are not followed; those on PostgreSQL, MySQL, MariaDB and SQLite are"
+    )]
     Backend {
         /// Its kind.
         backend: &'static str,

@@ -1,12 +1,11 @@
 //! `*_and_follow`: saves in a transaction of their own.
 
-use std::any::TypeId;
 use std::future::Future;
 
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection,
-    DbBackend, DbErr, DeleteResult, EntityTrait, FromQueryResult, IntoActiveModel, Iterable,
-    ModelTrait, PrimaryKeyToColumn, SqliteTransactionMode, TransactionOptions, TransactionSession,
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, DbErr,
+    DeleteResult, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, ModelTrait,
+    PrimaryKeyToColumn, SqliteTransactionMode, TransactionOptions, TransactionSession,
     TransactionTrait,
 };
 
@@ -76,9 +75,9 @@ where
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let (own, lock) = begin(db).await?;
-        let saved = insert::<A::Entity, _>(&own, self).await;
-        end(own, lock, saved).await
+        let own = begin(db).await?;
+        let saved = insert::<A::Entity, _>(&own.txn, self).await;
+        end(db, own, saved).await
     }
 
     async fn update_and_follow<C>(
@@ -88,9 +87,9 @@ where
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let (own, lock) = begin(db).await?;
-        let saved = update::<A::Entity, _>(&own, self, lock).await;
-        end(own, lock, saved).await
+        let own = begin(db).await?;
+        let saved = update::<A::Entity, _>(&own.txn, self, own.lock).await;
+        end(db, own, saved).await
     }
 
     async fn save_and_follow<C>(self, db: &C) -> Result<Self, DbErr>
@@ -109,9 +108,9 @@ where
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let (own, lock) = begin(db).await?;
-        let deleted = delete::<A::Entity, _>(&own, self, lock).await;
-        end(own, lock, deleted).await
+        let own = begin(db).await?;
+        let deleted = delete::<A::Entity, _>(&own.txn, self, own.lock).await;
+        end(db, own, deleted).await
     }
 }
 
@@ -147,42 +146,66 @@ where
     }
 }
 
+/// The own transaction of a save.
+pub(crate) struct Own<T> {
+    pub(crate) txn: T,
+    /// How it comes to SQLite's write lock.
+    pub(crate) lock: Lock,
+    /// Whether the relays of this process are to be woken: it is no savepoint, and the database does not tell them
+    /// itself.
+    wakes: bool,
+}
+
 /// SQLite takes the write lock at once, so that a reader does not find out too late that it may not write.
 pub(crate) async fn begin<C: ConnectionTrait + TransactionTrait>(
     db: &C,
-) -> Result<(C::Transaction, Lock), DbErr> {
+) -> Result<Own<C::Transaction>, DbErr> {
     row::supported(db)?;
-    let on_a_connection = typeid::of::<C>() == TypeId::of::<DatabaseConnection>();
-    if db.get_database_backend() == DbBackend::Sqlite && on_a_connection {
+    let backend = db.get_database_backend();
+    let wakes = row::is_pool::<C>() && backend != DbBackend::Postgres;
+    let (txn, lock) = if row::is_pool::<C>() && backend == DbBackend::Sqlite {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        return Ok((db.begin_with_options(options).await?, Lock::Held));
-    }
-    Ok((db.begin().await?, Lock::Take))
+        (db.begin_with_options(options).await?, Lock::Held)
+    } else {
+        (db.begin().await?, Lock::Take)
+    };
+    Ok(Own { txn, lock, wakes })
 }
 
-/// Ends the own transaction. SQLite tells no relay that there is something new, so that is done here.
-pub(crate) async fn end<T: TransactionSession, R>(
-    own: T,
-    lock: Lock,
+/// Ends the own transaction, which was begun on `db`.
+pub(crate) async fn end<C: ConnectionTrait, T: TransactionSession, R>(
+    db: &C,
+    own: Own<T>,
     result: Result<(R, Fired), DbErr>,
 ) -> Result<R, DbErr> {
     match result {
         Ok((saved, fired)) => {
-            own.commit().await?;
-            if fired && lock == Lock::Held {
+            own.txn.commit().await?;
+            if fired && own.wakes {
                 celerysalt::outbox::wake();
             }
             Ok(saved)
         }
         Err(error) => {
-            if let Err(rollback) = own.rollback().await {
+            if let Err(rollback) = own.txn.rollback().await {
                 tracing::warn!(error = %rollback, "rolling back a failed save failed too");
+                after_failed_rollback(db).await;
             }
             Err(error)
         }
+    }
+}
+
+/// After a deadlock MySQL has no savepoint any more to roll back to. The driver has sent that once again by now, and the
+/// caller's next statement, most likely its own rollback, would be given the answer: so a statement that does nothing
+/// takes it.
+async fn after_failed_rollback<C: ConnectionTrait>(db: &C) {
+    if db.get_database_backend() == DbBackend::MySql && !row::is_pool::<C>() {
+        // The error that is expected here is the one that was just reported.
+        let _ = db.execute_unprepared("DO 0").await;
     }
 }
 
@@ -205,7 +228,7 @@ async fn update<E: Follow, C: ConnectionTrait>(
     let moment = Moment::current();
     let mut plan = transaction::plan_update::<E, C>(db, &mut model, &moment, lock).await?;
     transaction::write_rules::<E>(&mut model, &mut plan);
-    let model = E::update(model).exec(db).await?;
+    let model = row::update::<E, C>(db, model).await?;
     transaction::keep(db, &plan, &moment).await?;
     let model = after::<E, C>(db, model, false).await?;
     Ok((model, !plan.events.is_empty()))

@@ -15,6 +15,7 @@ use crate::column::Rules;
 use crate::entity::Follow;
 use crate::passing::Passing;
 use crate::row::{self, Lock};
+use crate::tables::Kept;
 use crate::{attach, plan, pool, transaction};
 
 type Entity<A> = <A as ActiveModelTrait>::Entity;
@@ -87,15 +88,15 @@ where
     row::supported(db)?;
     let deleting = if is_transaction::<C>() {
         let moment = plan::Moment::current();
-        let plan =
+        let mut plan =
             transaction::plan_delete::<Entity<A>, C>(db, &model, &moment, Lock::Take).await?;
-        (plan.events, plan.intents)
+        (Kept::of(&mut plan), plan.intents)
     } else {
         pool::before_delete::<Entity<A>, C>(db, &model).await?
     };
-    let (events, intents) = deleting;
-    if !events.is_empty() || !intents.is_empty() {
-        pass::<Entity<A>>(&mut model, Passing::Deleting { events, intents });
+    let (kept, intents) = deleting;
+    if !kept.is_empty() || !intents.is_empty() {
+        pass::<Entity<A>>(&mut model, Passing::Deleting { kept, intents });
     }
     Ok(model)
 }
@@ -113,8 +114,8 @@ where
     let Some(passing) = take_passing::<Entity<A>>(&mut model) else {
         return Ok(model);
     };
-    if let Passing::Deleting { events, intents } = &*passing {
-        let done = pool::after_delete::<Entity<A>, C>(db, &model, events, intents).await;
+    if let Passing::Deleting { kept, intents } = &*passing {
+        let done = pool::after_delete::<Entity<A>, C>(db, &model, kept, intents).await;
         match done {
             Err(error) if is_transaction::<C>() => return Err(error),
             // The row is gone and the events are safe with the intent.

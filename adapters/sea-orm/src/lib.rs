@@ -8,6 +8,7 @@ mod convert;
 mod entity;
 mod error;
 mod exact_decimal;
+mod fingerprint;
 mod follow;
 mod hooks;
 mod key;

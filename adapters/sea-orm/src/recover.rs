@@ -3,8 +3,9 @@
 use futures::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ActiveValue, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, IntoActiveModel,
-    QueryFilter, QueryOrder, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveValue, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, IntoActiveModel, IsolationLevel, QueryFilter, QueryOrder, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 
 use celerysalt::rules::Rules as CoreRules;
@@ -117,17 +118,24 @@ async fn recover_one<E: Follow>(
     db: &DatabaseConnection,
     intent: &Intent,
 ) -> Result<Outcome, DbErr> {
-    let immediate = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    let own = db.begin_with_options(immediate).await?;
+    let own = db.begin_with_options(options(db)).await?;
     let outcome = in_transaction::<E>(&own, intent).await?;
     own.commit().await?;
     if outcome == Outcome::Moved {
         celerysalt::outbox::wake();
     }
     Ok(outcome)
+}
+
+/// SQLite's write lock comes first. On MySQL each read is to see what is committed by then, and not what was when the
+/// first one ran.
+fn options(db: &DatabaseConnection) -> TransactionOptions {
+    let is_mysql = db.get_database_backend() == DbBackend::MySql;
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        isolation_level: is_mysql.then_some(IsolationLevel::ReadCommitted),
+        ..TransactionOptions::default()
+    }
 }
 
 async fn in_transaction<E: Follow>(
@@ -147,7 +155,7 @@ async fn in_transaction<E: Follow>(
         Some(old) if carries(&intent, E::rules(&old))? => {
             settle::<E>(db, old, &intent, &moment).await
         }
-        None if intent.events.is_some() => gone(db, &intent, &moment).await,
+        None if intent.kept.is_some() => gone(db, &intent, &moment).await,
         _ if is_stale => {
             tables::delete_intents(db, &[intent.id]).await?;
             Ok(Outcome::Dropped)
@@ -165,19 +173,36 @@ async fn find<E: Follow>(
     db: &DatabaseTransaction,
     intent: &Intent,
 ) -> Result<Option<E::Model>, DbErr> {
-    let select = match intent.row_key.as_ref().and_then(Key::<E>::from_json) {
-        Some(key) => E::find().filter(key.condition()),
-        None => {
-            let rules = Expr::col(E::followed().rules.as_column_ref());
-            let noted = rules.cast_as("text").like(format!("%{}%", intent.id));
-            // The newest keys first: that is where the row is, if it is there.
-            let keys = E::followed().keys.iter();
-            keys.fold(E::find().filter(noted), |select, key| {
-                select.order_by_desc(*key)
-            })
-        }
+    let key = match intent.row_key.as_ref().and_then(Key::<E>::from_json) {
+        Some(key) => Some(key),
+        None => noted::<E>(db, intent).await?,
     };
+    let Some(key) = key else {
+        return Ok(None);
+    };
+    let select = E::find().filter(key.condition());
     row::locked::<E, _>(db, select, LockType::Update, Lock::Held).await
+}
+
+/// The key of the row that carries an intent's note. It is looked for without locks: MySQL would lock each row that it
+/// looks at.
+async fn noted<E: Follow>(
+    db: &DatabaseTransaction,
+    intent: &Intent,
+) -> Result<Option<Key<E>>, DbErr> {
+    let text = match db.get_database_backend() {
+        DbBackend::MySql => "char",
+        _ => "text",
+    };
+    let rules = Expr::col(E::followed().rules.as_column_ref());
+    let noted = rules.cast_as(text).like(format!("%{}%", intent.id));
+    // The newest keys first: that is where the row is, if it is there.
+    let keys = E::followed().keys.iter();
+    let select = keys.fold(E::find().filter(noted), |select, key| {
+        select.order_by_desc(*key)
+    });
+    let found = select.one(db).await?;
+    Ok(found.as_ref().map(Key::of_model))
 }
 
 /// The row carries the intent's note.
@@ -206,8 +231,9 @@ async fn gone(
     intent: &Intent,
     moment: &Moment,
 ) -> Result<Outcome, DbErr> {
-    let events = intent.events.as_deref().unwrap_or_default();
-    tables::insert_events(db, events, moment.now).await?;
+    if let Some(kept) = &intent.kept {
+        kept.insert(db, moment.now).await?;
+    }
     tables::delete_intents(db, &[intent.id]).await?;
     Ok(Outcome::Moved)
 }

@@ -1,13 +1,16 @@
-//! The database's row: read under a lock, or with a fingerprint that a later statement can check.
+//! The database's row: read under a lock, or with a fingerprint that a later statement can check; and written.
+
+use std::any::TypeId;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ColumnTrait, ColumnType, ConnectionTrait, DbBackend, DbErr, FromQueryResult, IdenStatic,
-    Iterable, QueryFilter, QuerySelect, QueryTrait, Select,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, QueryFilter,
+    QuerySelect, QueryTrait, Select,
 };
 
 use crate::entity::Follow;
 use crate::error::FollowError;
+use crate::fingerprint::fingerprint;
 use crate::key::Key;
 use crate::tables;
 
@@ -30,16 +33,7 @@ pub(crate) async fn locked<E: Follow, C: ConnectionTrait>(
     kind: LockType,
     lock: Lock,
 ) -> Result<Option<E::Model>, DbErr> {
-    match db.get_database_backend() {
-        DbBackend::Postgres => select.lock(kind).one(db).await,
-        DbBackend::Sqlite => {
-            if lock == Lock::Take {
-                tables::lock_for_write(db).await?;
-            }
-            select.one(db).await
-        }
-        other => Err(unsupported(other)),
-    }
+    locking::<E, C>(db, select, kind, lock).await?.one(db).await
 }
 
 /// Like [`locked`], for all rows that are found.
@@ -49,13 +43,25 @@ pub(crate) async fn all_locked<E: Follow, C: ConnectionTrait>(
     kind: LockType,
     lock: Lock,
 ) -> Result<Vec<E::Model>, DbErr> {
+    locking::<E, C>(db, select, kind, lock).await?.all(db).await
+}
+
+/// A read that holds what it finds, and finds what is committed by now: on MySQL one without a lock would see the rows as
+/// they stood when the transaction first read.
+async fn locking<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    select: Select<E>,
+    kind: LockType,
+    lock: Lock,
+) -> Result<Select<E>, DbErr> {
     match db.get_database_backend() {
-        DbBackend::Postgres => select.lock(kind).all(db).await,
+        DbBackend::Postgres => Ok(select.lock(kind)),
+        DbBackend::MySql => Ok(select.lock(LockType::Update)),
         DbBackend::Sqlite => {
             if lock == Lock::Take {
                 tables::lock_for_write(db).await?;
             }
-            select.all(db).await
+            Ok(select)
         }
         other => Err(unsupported(other)),
     }
@@ -66,16 +72,25 @@ pub(crate) async fn seen<E: Follow, C: ConnectionTrait>(
     db: &C,
     key: &Key<E>,
 ) -> Result<Option<(E::Model, String)>, DbErr> {
-    let fingerprint = fingerprint::<E>(db.get_database_backend())?;
-    let select = E::find()
-        .filter(key.condition())
-        .expr_as(fingerprint, SEEN)
+    let backend = db.get_database_backend();
+    let mut select = E::find().filter(key.condition());
+    if backend == DbBackend::MySql && !is_pool::<C>() {
+        // There may be a transaction, which must not show the row as it once was.
+        select = select.lock(LockType::Update);
+    }
+    let select = select
+        .expr_as(fingerprint::<E>(backend)?, SEEN)
         .into_query();
     let Some(row) = db.query_one(&select).await? else {
         return Ok(None);
     };
     let seen = row.try_get("", SEEN)?;
     Ok(Some((E::Model::from_query_result(&row, "")?, seen)))
+}
+
+/// A pool is known not to be a transaction; anything else may be one or not.
+pub(crate) fn is_pool<C: ConnectionTrait>() -> bool {
+    typeid::of::<C>() == TypeId::of::<DatabaseConnection>()
 }
 
 /// Whether the row is gone.
@@ -91,58 +106,74 @@ pub(crate) async fn is_gone<E: Follow, C: ConnectionTrait>(
     Ok(db.query_one(&select).await?.is_none())
 }
 
-/// Runs an update of one row, only where the row still has the fingerprint. The new fingerprint, or `None`
-/// when the row is not what it was.
+/// Writes what is set in a model; nothing when nothing is.
+pub(crate) async fn write<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: E::ActiveModel,
+) -> Result<(), DbErr> {
+    let update = E::update(model).validate()?.into_query();
+    if !update.get_values().is_empty() && db.execute(&update).await?.rows_affected() == 0 {
+        return Err(DbErr::RecordNotUpdated);
+    }
+    Ok(())
+}
+
+/// Writes what is set in a model; the row as it is then. `db` must be in a transaction.
+pub(crate) async fn update<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: E::ActiveModel,
+) -> Result<E::Model, DbErr> {
+    let key = Key::<E>::of_active(&model);
+    let (DbBackend::MySql, Some(key)) = (db.get_database_backend(), key) else {
+        return E::update(model).exec(db).await;
+    };
+    write::<E, C>(db, model).await?;
+    let select = E::find().filter(key.condition());
+    let written = locked::<E, C>(db, select, LockType::Update, Lock::Held).await?;
+    written.ok_or(DbErr::RecordNotUpdated)
+}
+
+/// A guarded update was done.
+pub(crate) struct Written {
+    /// The new fingerprint, where the database returns it.
+    pub(crate) seen: Option<String>,
+}
+
+/// Runs an update of one row, only where the row still has the fingerprint; `None` when the row is not what it was.
 pub(crate) async fn guarded_update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
     seen: &str,
     also: Option<Expr>,
-) -> Result<Option<String>, DbErr> {
-    let fingerprint = fingerprint::<E>(db.get_database_backend())?;
+) -> Result<Option<Written>, DbErr> {
+    let backend = db.get_database_backend();
+    let fingerprint = fingerprint::<E>(backend)?;
     let mut update = E::update(model).validate()?.into_query();
     update.and_where(fingerprint.clone().eq(seen));
     if let Some(also) = also {
         update.and_where(also);
     }
-    update.returning(sea_orm::sea_query::Query::returning().exprs([fingerprint]));
-    let row = db.query_one(&update).await?;
-    row.map(|row| row.try_get_by_index(0)).transpose()
-}
-
-/// What changes whenever the row does. On PostgreSQL the row version's own marks (`ctid` beside `xmin`, since
-/// one transaction may write a row twice); elsewhere the values themselves.
-fn fingerprint<E: Follow>(backend: DbBackend) -> Result<Expr, DbErr> {
-    match backend {
-        DbBackend::Postgres => Ok(Expr::cust(
-            "xmin::text || '/' || cmin::text || '/' || ctid::text",
-        )),
-        DbBackend::Sqlite => {
-            let quoted = E::Column::iter()
-                .filter(|column| !is_blob(column.def().get_column_type()))
-                .map(|column| format!("quote(\"{}\")", column.as_str().replace('"', "\"\"")));
-            Ok(Expr::cust(quoted.collect::<Vec<_>>().join(" || ',' || ")))
-        }
-        other => Err(unsupported(other)),
+    if backend == DbBackend::MySql {
+        let written = db.execute(&update).await?.rows_affected() > 0;
+        return Ok(written.then_some(Written { seen: None }));
     }
-}
-
-fn is_blob(ty: &ColumnType) -> bool {
-    matches!(
-        ty,
-        ColumnType::Blob | ColumnType::Binary(_) | ColumnType::VarBinary(_)
-    )
+    update.returning(sea_orm::sea_query::Query::returning().exprs([fingerprint]));
+    let Some(row) = db.query_one(&update).await? else {
+        return Ok(None);
+    };
+    let seen = row.try_get_by_index(0)?;
+    Ok(Some(Written { seen: Some(seen) }))
 }
 
 /// Refuses databases whose saves would not be followed right.
 pub(crate) fn supported<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
     match db.get_database_backend() {
-        DbBackend::Postgres | DbBackend::Sqlite => Ok(()),
+        DbBackend::MySql | DbBackend::Postgres | DbBackend::Sqlite => Ok(()),
         other => Err(unsupported(other)),
     }
 }
 
-fn unsupported(backend: DbBackend) -> DbErr {
+pub(crate) fn unsupported(backend: DbBackend) -> DbErr {
     DbErr::from(FollowError::Backend {
         backend: backend.as_str(),
     })

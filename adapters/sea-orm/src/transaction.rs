@@ -2,7 +2,7 @@
 //! after the row was written. Nothing here begins or ends the transaction.
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryFilter, QueryTrait};
+use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryFilter};
 
 use crate::entity::Follow;
 use crate::key::Key;
@@ -46,13 +46,13 @@ pub(crate) fn write_rules<E: Follow>(model: &mut E::ActiveModel, plan: &mut Plan
     }
 }
 
-/// Keeps a plan's events and ends its intents.
+/// Keeps what a plan fires and ends its intents.
 pub(crate) async fn keep<C: ConnectionTrait>(
     db: &C,
     plan: &Plan,
     moment: &Moment,
 ) -> Result<(), DbErr> {
-    tables::insert_events(db, &plan.events, moment.now).await?;
+    tables::keep(db, &plan.events, &plan.transitions, moment.now).await?;
     tables::delete_intents(db, &plan.intents).await
 }
 
@@ -68,10 +68,7 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     if plan.is_empty() {
         return Ok(model);
     }
-    let update = E::update(model.clone()).validate()?.into_query();
-    if !update.get_values().is_empty() && db.execute(&update).await?.rows_affected() == 0 {
-        return Err(DbErr::RecordNotUpdated);
-    }
+    row::write::<E, C>(db, model.clone()).await?;
     keep(db, &plan, &moment).await?;
     E::settle(&mut model);
     Ok(model)
@@ -83,17 +80,14 @@ pub(crate) async fn after_insert<E: Follow, C: ConnectionTrait>(
     mut model: E::Model,
 ) -> Result<(E::Model, Fired), DbErr> {
     let moment = Moment::current();
-    let plan = plan::insert::<E>(&model, &moment)?;
-    if plan.is_empty() {
-        return Ok((model, false));
-    }
+    let mut plan = plan::insert::<E>(&model, &moment)?;
+    let rules = plan.rules.take();
     keep(db, &plan, &moment).await?;
-    let fired = !plan.events.is_empty();
-    if let Some(rules) = plan.rules {
+    if let Some(rules) = rules {
         write_spent::<E, C>(db, &model, &rules).await?;
         *E::rules_mut(&mut model) = rules.rebased().into();
     }
-    Ok((model, fired))
+    Ok((model, !plan.events.is_empty()))
 }
 
 async fn write_spent<E: Follow, C: ConnectionTrait>(
@@ -104,8 +98,7 @@ async fn write_spent<E: Follow, C: ConnectionTrait>(
     use sea_orm::IntoActiveModel;
     let mut active = model.clone().into_active_model();
     *E::active_rules_mut(&mut active) = ActiveValue::Set(rules.clone().into());
-    let update = E::update(active).validate()?;
-    db.execute(&update.into_query()).await.map(drop)
+    row::write::<E, C>(db, active).await
 }
 
 /// Plans a delete; the row stays locked.

@@ -18,9 +18,9 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, ModelTrait, TransactionTrait,
 };
 use serde_json::json;
-use support::{TestDb, count, is_postgres, order, outbox, topics};
+use support::{TestDb, count, order, outbox, topics};
 
-on_both! {
+on_each! {
     async fn tables_that_fit_pass_the_check(test: &TestDb) {
         check_tables::<order::Entity>(&test.db).await.unwrap();
         check_tables::<support::ticket::Entity>(&test.db).await.unwrap();
@@ -30,7 +30,7 @@ on_both! {
 
     async fn each_problem_of_a_table_is_named_with_its_remedy(test: &TestDb) {
         assert_eq!(problems(test).await, [TableProblem::NoTable { table: "accounts" }]);
-        let json = if is_postgres(&test.db) { "jsonb" } else { "text" };
+        let json = support::json_type(&test.db);
 
         create_accounts(test, "id integer PRIMARY KEY").await;
         let found = problems(test).await;
@@ -46,7 +46,8 @@ on_both! {
         check_tables::<account::Entity>(&test.db).await.unwrap();
 
         create_accounts(test, "id integer PRIMARY KEY, balance integer NOT NULL, rules_of_row integer").await;
-        let wrong = TableProblem::WrongType { table: "accounts", column: "rules_of_row", found: "integer".to_owned(), needed: json };
+        let integer = if support::is_mysql(&test.db) { "int(11)" } else { "integer" };
+        let wrong = TableProblem::WrongType { table: "accounts", column: "rules_of_row", found: integer.to_owned(), needed: json };
         let null = TableProblem::Nullable { table: "accounts", column: "rules_of_row" };
         assert_eq!(problems(test).await, [wrong, null]);
 
@@ -56,7 +57,7 @@ on_both! {
     }
 
     async fn a_rules_column_that_is_null_in_the_table_is_an_empty_one(test: &TestDb) {
-        let json = if is_postgres(&test.db) { "jsonb" } else { "text" };
+        let json = support::json_type(&test.db);
         create_accounts(test, &format!("id integer PRIMARY KEY, balance integer NOT NULL, rules_of_row {json}")).await;
         assert_eq!(problems(test).await, [TableProblem::Nullable { table: "accounts", column: "rules_of_row" }]);
         test.db.execute_unprepared("INSERT INTO accounts VALUES (1, 10, NULL), (2, 20, NULL)").await.unwrap();
@@ -139,11 +140,7 @@ async fn create_accounts(test: &TestDb, columns: &str) {
 }
 
 async fn create_bookings(test: &TestDb) {
-    let json = if is_postgres(&test.db) {
-        "jsonb"
-    } else {
-        "text"
-    };
+    let json = support::json_type(&test.db);
     let create = format!(
         "CREATE TABLE bookings (room varchar(20) NOT NULL, day integer NOT NULL, state varchar(20) NOT NULL,
          on_change {json} NOT NULL DEFAULT '[]', PRIMARY KEY (room, day))"

@@ -28,7 +28,7 @@ use support::statements::{take, watched};
 use support::{count, is_postgres, outbox, stored_rules, ticket, topics};
 use uuid::Uuid;
 
-on_both! {
+on_each! {
     async fn every_row_fires_as_if_it_were_saved_alone(test: &TestDb) {
         let orders = stored_orders(&test.db, 7, &[paid(), deleted()]).await;
         let other = stored_order(&test.db, "other", vec![]).await;
@@ -200,6 +200,9 @@ on_both! {
 
     async fn a_row_that_a_trigger_keeps_fires_nothing(test: &TestDb) {
         let orders = stored_orders(&test.db, 3, &[paid(), deleted()]).await;
+        if support::is_mysql(&test.db) {
+            return; // A trigger of MySQL cannot keep a row without an error.
+        }
         let kept = orders[1].id;
         let stay: &[String] = &if is_postgres(&test.db) {
             vec!["CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'".to_owned(),
@@ -219,7 +222,9 @@ on_both! {
 
     async fn what_triggers_make_of_a_row_counts(test: &TestDb) {
         stored_orders(&test.db, 3, &[paid()]).await;
-        let pay: &[&str] = if is_postgres(&test.db) {
+        let pay: &[&str] = if support::is_mysql(&test.db) {
+            &["CREATE TRIGGER pay BEFORE UPDATE ON orders FOR EACH ROW SET NEW.state = IF(NEW.remark <=> OLD.remark, NEW.state, 'paid')"]
+        } else if is_postgres(&test.db) {
             &["CREATE FUNCTION pay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.state := ''paid''; RETURN NEW; END'",
               "CREATE TRIGGER pay BEFORE UPDATE OF remark ON orders FOR EACH ROW EXECUTE FUNCTION pay()"]
         } else {

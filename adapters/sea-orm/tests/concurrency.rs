@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 const SAVERS: usize = 16;
 
-on_both! {
+on_each! {
     async fn one_transition_of_a_once_rule_fires_once(test: &TestDb) {
         for path in PATHS {
             fires_once(&test.db, &[path], paid()).await;

@@ -14,7 +14,7 @@ use support::paths::{
 };
 use support::{PATHS, count, order, outbox, stored_rules, topics};
 
-on_both! {
+on_each! {
     async fn an_update_fires_once_and_spends_the_rule(test: &TestDb) {
         for path in PATHS {
             let before = outbox(&test.db).await.len();
@@ -85,6 +85,9 @@ on_both! {
     }
 
     async fn a_delete_that_a_trigger_refuses_without_a_word_fires_nothing(test: &TestDb) {
+        if support::is_mysql(&test.db) {
+            return; // A trigger of MySQL cannot keep a row without an error.
+        }
         let refuse: &[&str] = if support::is_postgres(&test.db) {
             &["CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
               "CREATE TRIGGER stay BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION stay()"]

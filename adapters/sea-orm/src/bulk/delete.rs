@@ -48,11 +48,11 @@ impl<E: Follow> FollowDeleteMany<E> {
     where
         C: ConnectionTrait + TransactionTrait,
     {
-        let (own, lock) = follow::begin(db).await?;
-        let chunks = Chunks::new(self.rows, self.chunk, LockType::Update, lock);
-        let done = run(&own, chunks).await;
+        let own = follow::begin(db).await?;
+        let chunks = Chunks::new(self.rows, self.chunk, LockType::Update, own.lock);
+        let done = run(&own.txn, chunks).await;
         let done = done.map(|done| (done, done.events > 0));
-        follow::end(own, lock, done).await
+        follow::end(db, own, done).await
     }
 }
 

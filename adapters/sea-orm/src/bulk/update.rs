@@ -78,11 +78,16 @@ impl<E: Follow> FollowUpdateMany<E> {
         if self.values.is_empty() {
             return Ok(FollowedMany::default());
         }
-        let (own, lock) = follow::begin(db).await?;
-        let chunks = Chunks::new(self.rows.clone(), self.chunk, LockType::NoKeyUpdate, lock);
-        let done = self.run(&own, chunks).await;
+        let own = follow::begin(db).await?;
+        let chunks = Chunks::new(
+            self.rows.clone(),
+            self.chunk,
+            LockType::NoKeyUpdate,
+            own.lock,
+        );
+        let done = self.run(&own.txn, chunks).await;
         let done = done.map(|done| (done, done.events > 0));
-        follow::end(own, lock, done).await
+        follow::end(db, own, done).await
     }
 
     /// Refuses columns that a bulk update cannot write.

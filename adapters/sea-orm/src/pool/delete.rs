@@ -1,15 +1,15 @@
 //! A delete without a transaction.
 
-use celerysalt::event::Envelope;
 use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, intent, move_events, mover, only_rules};
+use super::{ATTEMPTS, contended, intent, move_kept, mover, only_rules};
 use crate::entity::Follow;
 use crate::key::Key;
 use crate::note::{self, Claim, Note};
 use crate::plan::{self, Moment};
+use crate::tables::Kept;
 use crate::{row, tables};
 
 /// The hook before a delete: claims the row for the delete with the events that will fire, and keeps them
@@ -17,8 +17,8 @@ use crate::{row, tables};
 pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &E::ActiveModel,
-) -> Result<(Vec<Envelope>, Vec<Uuid>), DbErr> {
-    let nothing = || (Vec::new(), Vec::new());
+) -> Result<(Kept, Vec<Uuid>), DbErr> {
+    let nothing = || (Kept::default(), Vec::new());
     let Some(key) = Key::<E>::of_active(model) else {
         return Ok(nothing());
     };
@@ -39,13 +39,17 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
     if let Some(unused) = announced.filter(|id| claim.as_ref().is_none_or(|c| c.id != *id)) {
         tables::delete_intents(db, &[unused]).await?;
     }
-    let Some(Claim { id, events, .. }) = claim else {
+    let Some(claim) = claim else {
         return Ok(nothing());
     };
-    let mut kept = intent::<E>(id, Some(&key), "delete", moment.now);
-    kept.events = Some(events.clone());
-    tables::insert_intent(db, &kept).await?;
-    Ok((events, vec![id]))
+    let kept = Kept {
+        events: claim.events,
+        transitions: claim.transitions,
+    };
+    let mut announced = intent::<E>(claim.id, Some(&key), "delete", moment.now);
+    announced.kept = Some(kept.clone());
+    tables::insert_intent(db, &announced).await?;
+    Ok((kept, vec![claim.id]))
 }
 
 /// This delete's claim, or another's that stands; `None` when nothing fires.
@@ -66,7 +70,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
             return Ok(Some(standing));
         }
         let plan = plan::delete::<E>(&old, moment)?;
-        if plan.events.is_empty() {
+        if plan.events.is_empty() && plan.transitions.is_empty() {
             return Ok(None);
         }
         let id = match *announced {
@@ -81,7 +85,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
         let claim = Claim {
             id,
             events: plan.events,
-            transitions: Vec::new(),
+            transitions: plan.transitions,
         };
         let mut rules: CoreRules = (**E::rules(&old)).clone();
         let note = Note {
@@ -104,7 +108,7 @@ async fn claim<E: Follow, C: ConnectionTrait>(
 pub(crate) async fn after_delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &E::ActiveModel,
-    events: &[Envelope],
+    kept: &Kept,
     intents: &[Uuid],
 ) -> Result<(), DbErr> {
     let Some(key) = Key::<E>::of_active(model) else {
@@ -113,6 +117,6 @@ pub(crate) async fn after_delete<E: Follow, C: ConnectionTrait>(
     if !row::is_gone::<E, C>(db, &key).await? {
         return Ok(());
     }
-    move_events(db, events, &Moment::current()).await?;
+    move_kept(db, kept, &Moment::current()).await?;
     tables::delete_intents(db, intents).await
 }

@@ -15,14 +15,9 @@ pub(crate) use delete::{after_delete, before_delete};
 pub(crate) use insert::{after_insert, before_insert};
 pub(crate) use update::before_update;
 
-use std::any::TypeId;
-
-use celerysalt::event::Envelope;
 use celerysalt::rules::Rules as CoreRules;
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IntoActiveModel,
-};
+use sea_orm::{ActiveValue, ConnectionTrait, DbBackend, DbErr, IntoActiveModel};
 use uuid::Uuid;
 
 use crate::entity::Follow;
@@ -30,7 +25,8 @@ use crate::error::FollowError;
 use crate::key::Key;
 use crate::note::{self, Note, Save};
 use crate::plan::Moment;
-use crate::tables::{self, Intent};
+use crate::row;
+use crate::tables::{self, Intent, Kept};
 
 /// How often a save is tried while others change the row.
 const ATTEMPTS: u32 = 64;
@@ -38,24 +34,18 @@ const ATTEMPTS: u32 = 64;
 /// Before the row is read. In a transaction of SQLite that has read, a write fails at once while another
 /// writes; so where there may be a transaction, the write lock comes first. A pool has none.
 async fn begin<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
-    if db.get_database_backend() == DbBackend::Sqlite && !is_pool::<C>() {
+    if db.get_database_backend() == DbBackend::Sqlite && !row::is_pool::<C>() {
         return tables::lock_for_write(db).await;
     }
     Ok(())
 }
 
-fn is_pool<C: ConnectionTrait>() -> bool {
-    typeid::of::<C>() == TypeId::of::<DatabaseConnection>()
-}
-
-/// Moves events to the outbox. SQLite tells no relay that there is something new, so that is done here.
-async fn move_events<C: ConnectionTrait>(
-    db: &C,
-    events: &[Envelope],
-    moment: &Moment,
-) -> Result<(), DbErr> {
-    tables::insert_events(db, events, moment.now).await?;
-    if !events.is_empty() && is_pool::<C>() && db.get_database_backend() == DbBackend::Sqlite {
+/// Moves events to the outbox, and transitions to the history. Only PostgreSQL tells its relays that there is something
+/// new, so elsewhere that is done here.
+async fn move_kept<C: ConnectionTrait>(db: &C, kept: &Kept, moment: &Moment) -> Result<(), DbErr> {
+    kept.insert(db, moment.now).await?;
+    let tells = db.get_database_backend() == DbBackend::Postgres;
+    if !kept.events.is_empty() && row::is_pool::<C>() && !tells {
         celerysalt::outbox::wake();
     }
     Ok(())
@@ -79,7 +69,7 @@ fn intent<E: Follow>(
         model: E::NAME.to_owned(),
         row_key: key.and_then(Key::to_json),
         operation,
-        events: None,
+        kept: None,
         created_at: now,
     }
 }

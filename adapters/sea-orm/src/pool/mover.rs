@@ -1,15 +1,16 @@
 //! Moves what a note holds to the outbox, and the note out of the row.
 
-use celerysalt::event::Envelope;
 use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::{ATTEMPTS, contended, move_events, only_rules, with_save};
+use super::{ATTEMPTS, contended, move_kept, only_rules, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Left, Save};
+use crate::note::{self, Left};
 use crate::plan::{self, Moment};
+use crate::row::Written;
+use crate::tables::Kept;
 use crate::{row, tables};
 
 /// Settles what another save has left in a row that was just read. `None` when there was something: the row
@@ -23,9 +24,14 @@ pub(super) async fn settled<E: Follow, C: ConnectionTrait>(
     let note = note::of(E::rules(&old))?;
     let key = Key::<E>::of_model(&old);
     if let Some(save) = note.save {
-        match &save.left {
+        match save.left {
             Left::Events(events) => {
-                move_events(db, events, moment).await?;
+                let transitions = save.transitions;
+                let kept = Kept {
+                    events,
+                    transitions,
+                };
+                move_kept(db, &kept, moment).await?;
                 drop_note::<E, C>(db, &key, save.id).await?;
             }
             Left::Inserted(_) => inserted::<E, C>(db, &key, old, &seen, save.id, moment).await?,
@@ -52,34 +58,52 @@ async fn inserted<E: Follow, C: ConnectionTrait>(
     id: Uuid,
     moment: &Moment,
 ) -> Result<(), DbErr> {
-    let plan = plan::settle::<E>(&old, moment)?;
+    let mut plan = plan::settle::<E>(&old, moment)?;
+    let kept = Kept::of(&mut plan);
     let rules = plan.rules.unwrap_or_else(|| (**E::rules(&old)).clone());
-    let save = Save::fired(id, plan.events.clone(), Vec::new());
-    let noted = with_save(&rules, save)?;
+    let noted = with_save(&rules, kept.noted(id))?;
     let write = only_rules::<E>(old, noted);
     match row::guarded_update::<E, C>(db, write, seen, None).await? {
-        Some(seen) => finish::<E, C>(db, key, id, &plan.events, rules, &seen, moment).await,
+        Some(written) => {
+            Own {
+                db,
+                key,
+                id,
+                kept: &kept,
+                moment,
+            }
+            .finish(rules, written)
+            .await
+        }
         None => Ok(()), // Another was faster; the row is read again.
     }
 }
 
-/// Moves the events of this save's own note, right after the statement that wrote it.
-pub(super) async fn finish<E: Follow, C: ConnectionTrait>(
-    db: &C,
-    key: &Key<E>,
-    intent: Uuid,
-    events: &[Envelope],
-    rules: CoreRules,
-    seen: &str,
-    moment: &Moment,
-) -> Result<(), DbErr> {
-    move_events(db, events, moment).await?;
-    let mut write = <E::ActiveModel as sea_orm::ActiveModelTrait>::default();
-    key.write_to(&mut write)?;
-    *E::active_rules_mut(&mut write) = sea_orm::ActiveValue::Set(rules.into());
-    match row::guarded_update::<E, C>(db, write, seen, None).await? {
-        Some(_) => tables::delete_intents(db, &[intent]).await,
-        None => drop_note::<E, C>(db, key, intent).await,
+/// A save's own note, right after the statement that wrote it.
+pub(super) struct Own<'s, E, C> {
+    pub(super) db: &'s C,
+    pub(super) key: &'s Key<E>,
+    /// The intent that stands for the note.
+    pub(super) id: Uuid,
+    pub(super) kept: &'s Kept,
+    pub(super) moment: &'s Moment,
+}
+
+impl<E: Follow, C: ConnectionTrait> Own<'_, E, C> {
+    /// Moves what the note holds, and leaves these rules in the row.
+    pub(super) async fn finish(self, rules: CoreRules, written: Written) -> Result<(), DbErr> {
+        let Self { db, key, id, .. } = self;
+        move_kept(db, self.kept, self.moment).await?;
+        if let Some(seen) = written.seen {
+            let mut write = <E::ActiveModel as sea_orm::ActiveModelTrait>::default();
+            key.write_to(&mut write)?;
+            *E::active_rules_mut(&mut write) = sea_orm::ActiveValue::Set(rules.into());
+            let cleared = row::guarded_update::<E, C>(db, write, &seen, None).await?;
+            if cleared.is_some() {
+                return tables::delete_intents(db, &[id]).await;
+            }
+        }
+        drop_note::<E, C>(db, key, id).await
     }
 }
 

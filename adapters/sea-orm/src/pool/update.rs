@@ -1,6 +1,5 @@
 //! An update without a transaction.
 
-use celerysalt::event::Envelope;
 use celerysalt::model::Operation;
 use celerysalt::rules::Rules as CoreRules;
 use sea_orm::{ActiveValue, ConnectionTrait, DbErr, QueryTrait};
@@ -9,8 +8,10 @@ use uuid::Uuid;
 use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note::{self, Save};
+use crate::note;
 use crate::plan::{self, Moment, Plan};
+use crate::row::Written;
+use crate::tables::Kept;
 use crate::{row, tables};
 
 /// The hook before an update. A row without rules is left to SeaORM's own statement; else the row is written
@@ -86,24 +87,24 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         model: &mut E::ActiveModel,
         old: &E::Model,
         seen: &str,
-        plan: Plan,
+        mut plan: Plan,
     ) -> Result<bool, DbErr> {
-        if plan.events.is_empty() {
+        let kept = Kept::of(&mut plan);
+        if kept.is_empty() {
             return self.write_quietly(model, seen, plan.rules).await;
         }
         let rules = plan.rules.unwrap_or_else(|| (**E::rules(old)).clone());
         let id = self.announce().await?;
-        let save = Save::fired(id, plan.events.clone(), Vec::new());
         let mut write = model.clone();
-        let noted = with_save(&rules, save)?;
+        let noted = with_save(&rules, kept.noted(id))?;
         *E::active_rules_mut(&mut write) = ActiveValue::Set(noted.into());
         let stands = tables::intent_stands(self.db.get_database_backend(), id);
         let written = row::guarded_update::<E, C>(self.db, write, seen, Some(stands)).await?;
-        let Some(seen) = written else {
+        let Some(written) = written else {
             return Ok(false);
         };
         self.announced = None;
-        self.moved(id, &plan.events, rules.clone(), &seen).await;
+        self.moved(id, &kept, rules.clone(), written).await;
         settle::<E>(model, Some(rules));
         Ok(true)
     }
@@ -142,10 +143,15 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
     }
 
     /// The save is done; what fails here is made good by the next save of the row, or by `recover`.
-    async fn moved(&self, id: Uuid, events: &[Envelope], rules: CoreRules, seen: &str) {
-        let (db, key) = (self.db, &self.key);
-        let moved = mover::finish::<E, C>(db, key, id, events, rules, seen, &self.moment).await;
-        if let Err(error) = moved {
+    async fn moved(&self, id: Uuid, kept: &Kept, rules: CoreRules, written: Written) {
+        let own = mover::Own {
+            db: self.db,
+            key: &self.key,
+            id,
+            kept,
+            moment: &self.moment,
+        };
+        if let Err(error) = own.finish(rules, written).await {
             mover::report::<E>(id, &error);
         }
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{all, stored_orders};
-use crate::on_both;
+use crate::on_each;
 use crate::support::models::{OrderPaid, paid};
 use crate::support::order::{self, Entity as Order};
 use crate::support::paths::only_status;
@@ -21,7 +21,7 @@ use crate::support::{self, PATHS, is_postgres, outbox};
 
 const ROWS: usize = 24;
 
-on_both! {
+on_each! {
     async fn bulk_and_single_savers_of_the_same_rows_fire_each_transition_once(test: &TestDb) {
         for rule in [paid(), paid().persistent()] {
             let before = outbox(&test.db).await.len();

@@ -9,7 +9,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 
-use crate::on_both;
+use crate::on_each;
 use crate::support::{self, outbox};
 
 /// A seat in a hall, named by both.
@@ -68,7 +68,7 @@ struct SeatGone {
     hall: String,
 }
 
-on_both! {
+on_each! {
     async fn rows_of_a_composite_key_are_each_visited_once(test: &TestDb) {
         let seats = stored_seats(test).await;
         for size in [1, 2, 3, 100] {
@@ -167,9 +167,10 @@ fn taken() -> Rule {
 
 /// Seats whose order by both columns is not that of either.
 async fn stored_seats(test: &support::TestDb) -> Vec<seat::Model> {
-    let (json, text) = match support::is_postgres(&test.db) {
-        true => ("jsonb", "text COLLATE \"C\""),
-        false => ("text", "text"),
+    let json = support::json_type(&test.db);
+    let text = match support::is_postgres(&test.db) {
+        true => "text COLLATE \"C\"",
+        false => "varchar(50)",
     };
     let sql = format!(
         "CREATE TABLE seats (hall {text} NOT NULL, no bigint NOT NULL, taken boolean NOT NULL,

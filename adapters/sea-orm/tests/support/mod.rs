@@ -1,4 +1,4 @@
-//! What the tests share: two databases, two models, four ways to save.
+//! What the tests share: three databases, two models, five ways to save.
 #![allow(
     dead_code,
     unused_imports,
@@ -34,7 +34,10 @@ pub struct TestDb {
 
 enum Kind {
     Sqlite(tempfile::TempDir),
+    /// The schema.
     Postgres(String),
+    /// The database.
+    MariaDb(String),
 }
 
 impl TestDb {
@@ -69,6 +72,18 @@ impl TestDb {
         Self::migrated(db, Kind::Postgres(schema)).await
     }
 
+    pub async fn mariadb() -> Self {
+        let name = format!("follow_{}", Uuid::new_v4().simple());
+        let server = Database::connect(mariadb_options(None)).await.unwrap();
+        let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+        server.execute_unprepared(&create).await.unwrap();
+        server.close().await.unwrap();
+        let mut options = mariadb_options(Some(&name));
+        options.max_connections(20);
+        let db = Database::connect(options).await.unwrap();
+        Self::migrated(db, Kind::MariaDb(name)).await
+    }
+
     async fn migrated(db: DatabaseConnection, kind: Kind) -> Self {
         celerysalt_migrations::sea_orm::up(&db).await.unwrap();
         for sql in models::tables(db.get_database_backend()) {
@@ -88,6 +103,7 @@ impl TestDb {
                 options.set_schema_search_path(schema.clone());
                 options
             }
+            Kind::MariaDb(name) => mariadb_options(Some(name)),
         };
         options
             .sqlx_logging(false)
@@ -111,8 +127,12 @@ impl TestDb {
     }
 
     pub async fn end(self) {
-        if let Kind::Postgres(schema) = &self.kind {
-            let drop = format!("DROP SCHEMA {schema} CASCADE");
+        let drop = match &self.kind {
+            Kind::Sqlite(_) => None,
+            Kind::Postgres(schema) => Some(format!("DROP SCHEMA {schema} CASCADE")),
+            Kind::MariaDb(name) => Some(format!("DROP DATABASE {name}")),
+        };
+        if let Some(drop) = drop {
             self.db.execute_unprepared(&drop).await.unwrap();
         }
         self.db.close().await.unwrap();
@@ -120,16 +140,30 @@ impl TestDb {
 }
 
 fn postgres_url() -> String {
-    const NAME: &str = "CELERYSALT_TEST_POSTGRES_URL";
-    if let Ok(url) = std::env::var(NAME) {
+    url_of("CELERYSALT_TEST_POSTGRES_URL")
+}
+
+fn mariadb_options(database: Option<&str>) -> ConnectOptions {
+    let url = url_of("CELERYSALT_TEST_MARIADB_URL");
+    let url = match (database, url.rsplit_once('/')) {
+        (Some(name), Some((server, _))) => format!("{server}/{name}"),
+        _ => url,
+    };
+    let mut options = ConnectOptions::new(url);
+    options.sqlx_logging(false);
+    options
+}
+
+fn url_of(name: &str) -> String {
+    if let Ok(url) = std::env::var(name) {
         return url;
     }
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/services/env");
     let services = std::fs::read_to_string(file).unwrap_or_default();
     let line = services
         .lines()
-        .find_map(|line| line.strip_prefix(NAME)?.strip_prefix('='));
-    line.unwrap_or_else(|| panic!("no PostgreSQL: set {NAME}, or run `cargo xtask services up`"))
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    line.unwrap_or_else(|| panic!("no server: set {name}, or run `cargo xtask services up`"))
         .trim_matches('"')
         .to_owned()
 }
@@ -146,7 +180,10 @@ pub struct Fired {
 
 /// The outbox, in order.
 pub async fn outbox<C: ConnectionTrait>(db: &C) -> Vec<Fired> {
-    let sql = "SELECT CAST(id AS text) AS id, topic, payload, meta, aggregate FROM celerysalt_outbox ORDER BY seq";
+    let id = as_text(db, "id");
+    let sql = format!(
+        "SELECT {id} AS id, topic, payload, meta, aggregate FROM celerysalt_outbox ORDER BY seq"
+    );
     let rows = db
         .query_all_raw(Statement::from_string(db.get_database_backend(), sql))
         .await
@@ -179,19 +216,42 @@ pub async fn count<C: ConnectionTrait>(db: &C, table: &str) -> i64 {
 
 /// The rules column of an order as it stands in the database.
 pub async fn stored_rules<C: ConnectionTrait>(db: &C, order: i32) -> String {
-    let sql = format!("SELECT CAST(on_change_rules AS text) AS r FROM orders WHERE id = {order}");
+    let rules = as_text(db, "on_change_rules");
+    let sql = format!("SELECT {rules} AS r FROM orders WHERE id = {order}");
     let statement = Statement::from_string(db.get_database_backend(), sql);
     let row = db.query_one_raw(statement).await.unwrap().unwrap();
     row.try_get("", "r").unwrap()
+}
+
+fn as_text<C: ConnectionTrait>(db: &C, column: &str) -> String {
+    let text = if is_mysql(db) { "char" } else { "text" };
+    format!("CAST({column} AS {text})")
+}
+
+/// What a rules column is on this database.
+pub fn json_type<C: ConnectionTrait>(db: &C) -> &'static str {
+    match db.get_database_backend() {
+        DbBackend::Postgres => "jsonb",
+        DbBackend::MySql => "json",
+        _ => "text",
+    }
+}
+
+pub fn is_mysql<C: ConnectionTrait>(db: &C) -> bool {
+    db.get_database_backend() == DbBackend::MySql
+}
+
+pub fn is_sqlite<C: ConnectionTrait>(db: &C) -> bool {
+    db.get_database_backend() == DbBackend::Sqlite
 }
 
 pub fn is_postgres<C: ConnectionTrait>(db: &C) -> bool {
     db.get_database_backend() == DbBackend::Postgres
 }
 
-/// Runs each test on both databases.
+/// Runs each test on each database.
 #[macro_export]
-macro_rules! on_both {
+macro_rules! on_each {
     ($($(#[$attr:meta])* async fn $name:ident($db:ident: &TestDb) $body:block)+) => {
         $(
             $(#[$attr])*
@@ -214,6 +274,17 @@ macro_rules! on_both {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $name() {
                     let test = super::support::TestDb::postgres().await;
+                    super::$name(&test).await;
+                    test.end().await;
+                }
+            )+
+        }
+
+        mod mariadb {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    let test = super::support::TestDb::mariadb().await;
                     super::$name(&test).await;
                     test.end().await;
                 }

@@ -131,7 +131,7 @@ pub mod line {
 
     #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "lines")]
+    #[sea_orm(table_name = "ticket_lines")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i32,
@@ -183,7 +183,16 @@ pub fn tables(backend: DbBackend) -> &'static [&'static str] {
              amount numeric(30, 10) NOT NULL, remark text, on_change_rules jsonb NOT NULL DEFAULT '[]')",
             "CREATE TABLE tickets (key uuid PRIMARY KEY, state text NOT NULL, saves integer NOT NULL,
              rules jsonb NOT NULL DEFAULT '[]')",
-            "CREATE TABLE lines (id serial PRIMARY KEY, ticket_key uuid NOT NULL REFERENCES tickets (key))",
+            "CREATE TABLE ticket_lines (id serial PRIMARY KEY, ticket_key uuid NOT NULL REFERENCES tickets (key))",
+        ],
+        DbBackend::MySql => &[
+            "CREATE TABLE orders (id integer AUTO_INCREMENT PRIMARY KEY, number varchar(100) NOT NULL UNIQUE,
+             state varchar(100) NOT NULL, amount decimal(30, 10) NOT NULL, remark text,
+             on_change_rules json NOT NULL DEFAULT ('[]'))",
+            "CREATE TABLE tickets (`key` binary(16) PRIMARY KEY, state varchar(100) NOT NULL, saves integer NOT NULL,
+             rules json NOT NULL DEFAULT ('[]'))",
+            "CREATE TABLE ticket_lines (id integer AUTO_INCREMENT PRIMARY KEY,
+             ticket_key binary(16) NOT NULL REFERENCES tickets (`key`))",
         ],
         _ => &[
             "CREATE TABLE orders (id integer PRIMARY KEY AUTOINCREMENT, number text NOT NULL UNIQUE,
@@ -191,7 +200,7 @@ pub fn tables(backend: DbBackend) -> &'static [&'static str] {
              on_change_rules text NOT NULL DEFAULT '[]')",
             "CREATE TABLE tickets (key blob PRIMARY KEY, state text NOT NULL, saves integer NOT NULL,
              rules text NOT NULL DEFAULT '[]')",
-            "CREATE TABLE lines (id integer PRIMARY KEY AUTOINCREMENT,
+            "CREATE TABLE ticket_lines (id integer PRIMARY KEY AUTOINCREMENT,
              ticket_key blob NOT NULL REFERENCES tickets (key))",
         ],
     }

@@ -29,6 +29,6 @@ fn short(sql: &str) -> String {
     let verb = sql.split_whitespace().next().unwrap();
     let table = ["celerysalt_pending", "celerysalt_outbox", "orders"]
         .into_iter()
-        .find(|table| sql.contains(&format!("\"{table}\"")));
+        .find(|table| sql.replace('`', "\"").contains(&format!("\"{table}\"")));
     format!("{verb} {}", table.unwrap_or("?"))
 }

@@ -1,12 +1,12 @@
-//! Writes to `celerysalt_outbox` and `celerysalt_pending`, over the connection of the save.
+//! `celerysalt_pending`.
 
-use celerysalt::event::Envelope;
-use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait, OnConflict, Query};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use sea_orm::sea_query::{Cond, Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Value};
 use uuid::Uuid;
 
-const OUTBOX: &str = "celerysalt_outbox";
+use super::{Kept, id, instant, to_json};
+
 const PENDING: &str = "celerysalt_pending";
 
 /// A save without a transaction that fires: written before the row is touched, so that somebody looks after
@@ -17,68 +17,18 @@ pub(crate) struct Intent {
     pub(crate) model: String,
     pub(crate) row_key: Option<serde_json::Value>,
     pub(crate) operation: &'static str,
-    pub(crate) events: Option<Vec<Envelope>>,
+    /// What is to be kept when the row is gone.
+    pub(crate) kept: Option<Kept>,
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// Events of one insert: each takes 8 parameters, of which SQLite allows 32,766.
-const EVENTS: usize = 4_000;
-
-/// Adds events to the outbox, all in one statement as far as they fit; those that are there already stay as they are.
-pub(crate) async fn insert_events<C: ConnectionTrait>(
-    db: &C,
-    events: &[Envelope],
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    for events in events.chunks(EVENTS) {
-        insert_some(db, events, now).await?;
-    }
-    Ok(())
-}
-
-async fn insert_some<C: ConnectionTrait>(
-    db: &C,
-    events: &[Envelope],
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let backend = db.get_database_backend();
-    let mut insert = Query::insert();
-    insert.into_table(OUTBOX).columns([
-        "id",
-        "topic",
-        "version",
-        "payload",
-        "meta",
-        "aggregate",
-        "created_at",
-        "available_at",
-    ]);
-    for event in events {
-        let at = instant(backend, event.meta.created_at.unwrap_or(now));
-        let row = [
-            id(backend, event.id),
-            event.topic.clone().into(),
-            event.version.clone().into(),
-            event.payload.clone().into(),
-            to_json(&event.meta)?.into(),
-            event.meta.aggregate.clone().into(),
-            at.clone(),
-            at,
-        ];
-        insert.values_panic(row.map(Expr::val));
-    }
-    insert.on_conflict(OnConflict::column("id").do_nothing().to_owned());
-    db.execute(&insert).await.map(drop)
-}
-
-/// Announces a save, with the events of a row that is about to go. One that is announced already gets the
-/// events.
+/// Announces a save, with what a row that is about to go leaves. One that is announced already gets that.
 pub(crate) async fn insert_intent<C: ConnectionTrait>(
     db: &C,
     intent: &Intent,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    let events = intent.events.as_ref().map(to_json).transpose()?;
+    let events = intent.kept.as_ref().map(to_json).transpose()?;
     let mut insert = Query::insert();
     insert
         .into_table(PENDING)
@@ -188,7 +138,7 @@ async fn select_intents<C: ConnectionTrait>(
 }
 
 fn read_id(backend: DbBackend, row: &QueryResult) -> Result<Uuid, DbErr> {
-    if backend == DbBackend::Sqlite {
+    if backend != DbBackend::Postgres {
         let id: String = row.try_get("", "id")?;
         return id.parse().map_err(|_| unreadable("id"));
     }
@@ -196,11 +146,13 @@ fn read_id(backend: DbBackend, row: &QueryResult) -> Result<Uuid, DbErr> {
 }
 
 fn read_intent(backend: DbBackend, id: Uuid, row: &QueryResult) -> Result<Intent, DbErr> {
-    let created_at = if backend == DbBackend::Sqlite {
-        let at: String = row.try_get("", "created_at")?;
-        at.parse().map_err(|_| unreadable("created_at"))?
-    } else {
-        row.try_get("", "created_at")?
+    let created_at = match backend {
+        DbBackend::Postgres => row.try_get("", "created_at")?,
+        DbBackend::MySql => row.try_get::<NaiveDateTime>("", "created_at")?.and_utc(),
+        _ => {
+            let at: String = row.try_get("", "created_at")?;
+            at.parse().map_err(|_| unreadable("created_at"))?
+        }
     };
     let events: Option<serde_json::Value> = row.try_get("", "events")?;
     let operation: String = row.try_get("", "operation")?;
@@ -214,7 +166,7 @@ fn read_intent(backend: DbBackend, id: Uuid, row: &QueryResult) -> Result<Intent
             "delete" => "delete",
             _ => return Err(unreadable("operation")),
         },
-        events: events
+        kept: events
             .map(|events| serde_json::from_value(events).map_err(|_| unreadable("events")))
             .transpose()?,
         created_at,
@@ -226,33 +178,4 @@ fn unreadable(column: &str) -> DbErr {
         "{PENDING}: column `{column}` cannot be read; was the row written by hand, or by a newer version? \
          Mend or delete it, or run `recover` in the version that wrote it"
     ))
-}
-
-/// Takes the write lock of an SQLite transaction, so that what is read next stays true.
-pub(crate) async fn lock_for_write<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
-    let mut update = Query::update();
-    update
-        .table(OUTBOX)
-        .value("attempts", Expr::col(Alias::new("attempts")))
-        .and_where(Expr::cust("0"));
-    db.execute(&update).await.map(drop)
-}
-
-fn id(backend: DbBackend, id: Uuid) -> Value {
-    match backend {
-        DbBackend::Postgres => id.into(),
-        _ => id.to_string().into(),
-    }
-}
-
-/// SQLite keeps instants as text that sorts.
-fn instant(backend: DbBackend, at: DateTime<Utc>) -> Value {
-    match backend {
-        DbBackend::Postgres => at.into(),
-        _ => at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string().into(),
-    }
-}
-
-fn to_json<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, DbErr> {
-    serde_json::to_value(value).map_err(|error| DbErr::Json(error.to_string()))
 }
