@@ -40,7 +40,7 @@ async fn a_relay_does_not_wait_for_its_next_poll() {
         .build();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(async move { relay.run(async { drop(stopped.await) }).await });
-    for adapter in [sea_orm::FOLLOW, sea_orm::POOL] {
+    for adapter in [DIESEL, sea_orm::FOLLOW, sea_orm::POOL] {
         let bench = Bench::open(adapter, database.kind, database.url.clone(), None).await;
         for act in ACTS {
             let order = act.prepare(&bench).await;

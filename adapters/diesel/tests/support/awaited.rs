@@ -10,7 +10,7 @@ use celerysalt_diesel::{
 use diesel::query_builder::{AsChangeset, IntoUpdateTarget, QueryFragment};
 use tokio::runtime::Runtime;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 fn establish(url: &str) -> ConnectionResult<Conn> {
     let _entered = RUNTIME.enter();
