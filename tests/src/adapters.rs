@@ -1,6 +1,6 @@
 //! The adapters at work: each implements [`Fixture`] on every database that it knows.
 
-mod diesel;
+pub mod diesel;
 mod plain;
 pub mod sea_orm;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use celerysalt::outbox::{Destination, OutboxEvent, Relay, Settlement};
 use celerysalt_tests::act::{ACTS, Form};
+use celerysalt_tests::adapters::diesel::DIESEL;
 use celerysalt_tests::adapters::sea_orm;
 use celerysalt_tests::bench::Bench;
 use celerysalt_tests::databases::{TestDatabase, outbox};

@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// `on_change_rules: Rules` in the model.
 ///
 /// In the database it is a JSON column, `NOT NULL` with default `'[]'`: `Jsonb` (or `Json`) on PostgreSQL, `Text` (or
-/// `Json`) on SQLite, `Json` on MySQL and MariaDB (whose `JSON` is text that is checked), default `('[]')` there. It acts as the core's [`celerysalt::rules::Rules`] and remembers what was loaded, so that a save
+/// `Json`) on SQLite, `Text` (`LONGTEXT`) or
+/// `Json` on MySQL and MariaDB, default `('[]')` there. It acts as the core's [`celerysalt::rules::Rules`] and remembers what was loaded, so that a save
 /// merges what the caller added and removed instead of overwriting what others did meanwhile. Text that is not valid
 /// JSON does not fail the load: it is kept, and reported when the row is saved.
 #[derive(Clone, Default, AsExpression, FromSqlRow)]

@@ -41,6 +41,13 @@
 //! ```
 //!
 //! Diesel has no hooks: what is saved by Diesel's own methods fires nothing.
+//!
+//! | feature | on |
+//! |---|---|
+//! | `sqlite`, `postgres`, `mysql` | Diesel's own connections; MySQL is MariaDB, too |
+//! | `r2d2` | those of Diesel's pool |
+//! | `async-sqlite`, `async-postgres`, `async-mysql` | diesel-async's connections: see the module `asynchronous` |
+//! | `async-bb8`, `async-deadpool` | those of its pools |
 
 #[cfg(feature = "async")]
 pub mod asynchronous;

@@ -12,6 +12,10 @@ use crate::session::now;
 /// Outside of a transaction each save has its own; inside of one it has a savepoint. The row as it was is read under a
 /// lock (`FOR UPDATE` on PostgreSQL and MySQL, the write lock on SQLite), so that concurrent savers of one row take turns.
 ///
+/// A save that fires wakes the relay of this process when it has committed. As a savepoint in your transaction it cannot
+/// know when that commits: call [`celerysalt::outbox::wake`] then, where the relay should not wait for its next poll
+/// (SQLite and MySQL; PostgreSQL tells the relay).
+///
 /// On SQLite begin your own transactions by
 /// [`immediate_transaction`](diesel::SqliteConnection::immediate_transaction): one that has read before it wants to
 /// write may be refused by SQLite (`database is locked`) where others write meanwhile.

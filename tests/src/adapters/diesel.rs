@@ -20,7 +20,7 @@ use crate::order::Order;
 use values::Stored;
 
 /// `*_and_follow` of Diesel's own connections.
-pub(super) const DIESEL: Adapter = Adapter {
+pub const DIESEL: Adapter = Adapter {
     name: "diesel",
     databases: &KINDS,
     tables,
