@@ -31,7 +31,8 @@ impl Destination for Forward {
     }
 }
 
-#[tokio::test]
+// Diesel blocks its thread, and the relay needs one meanwhile.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_does_not_wait_for_its_next_poll() {
     let database = TestDatabase::sqlite().await;
     let db = database.connect().await;

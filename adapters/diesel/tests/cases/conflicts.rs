@@ -52,7 +52,9 @@ fn loses_a_deadlock(set: SetStatus) {
             let (test, meet) = (&test, &meet);
             scope.spawn(move || {
                 let mut conn = test.connect();
-                let saved = set_both(set, &mut conn, rows, status, || drop(meet.wait()));
+                let saved = set_both(set, &mut conn, rows, status, || {
+                    meet.wait();
+                });
                 (conn, rows, status, saved)
             })
         };
