@@ -80,6 +80,7 @@ pub mod publisher;
 pub mod rpc;
 pub mod rule_table;
 pub mod rules;
+pub mod telemetry;
 pub mod template;
 pub mod testing;
 pub mod topic;

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use crate::broker::{PublishError, SharedBroker};
+use crate::broker::{DEFAULT_SYSTEM, PublishError, SharedBroker};
 use crate::catalog::EventSchemas;
 use crate::chain::{Chain, MAX_DEPTH};
 use crate::clock::{self, SharedClock, SystemClock, new_id};
 use crate::event::{Envelope, Event, Meta};
 use crate::outbox::{OutboxError, SharedOutbox};
 use crate::rpc::Mismatch;
+use crate::telemetry::{TraceContext, count, spans};
 
 /// Publishes to a broker or into an outbox. Clones share everything.
 ///
@@ -158,9 +160,28 @@ impl Publisher {
         payload: Value,
         options: PublishOptions,
     ) -> Result<Uuid, PublisherError> {
-        let envelope = self.wrap(topic, version, payload, &options)?;
-        self.send(&envelope).await?;
+        self.wrap_and_send(topic, || self.wrap(topic, version, payload, &options))
+            .await
+    }
+
+    /// Makes the envelope inside the span of its publishing, so that it carries that.
+    async fn wrap_and_send(
+        &self,
+        topic: &str,
+        wrap: impl FnOnce() -> Result<Envelope, PublisherError> + Send,
+    ) -> Result<Uuid, PublisherError> {
+        let span = self.span(topic);
+        let envelope = span.in_scope(wrap)?;
+        self.transmit(&envelope, span).await?;
         Ok(envelope.id)
+    }
+
+    fn span(&self, topic: &str) -> Span {
+        let system = match &self.sink {
+            Sink::Broker(broker) => broker.system(),
+            Sink::Outbox(_) => DEFAULT_SYSTEM,
+        };
+        spans::publish(system, topic)
     }
 
     /// The envelope in which an event would be published now.
@@ -184,7 +205,19 @@ impl Publisher {
     /// # Errors
     /// [`PublisherError::Broker`], [`PublisherError::Outbox`].
     pub async fn send(&self, envelope: &Envelope) -> Result<(), PublisherError> {
-        let result = match &self.sink {
+        self.transmit(envelope, self.span(&envelope.topic)).await
+    }
+
+    /// Sends, inside the span of a publishing.
+    async fn transmit(&self, envelope: &Envelope, span: Span) -> Result<(), PublisherError> {
+        spans::describe(&span, envelope);
+        let result = self.pass_on(envelope).instrument(span.clone()).await;
+        span.in_scope(|| report(envelope, &result, &span));
+        result
+    }
+
+    async fn pass_on(&self, envelope: &Envelope) -> Result<(), PublisherError> {
+        match &self.sink {
             Sink::Broker(broker) => {
                 let results = broker.publish(std::slice::from_ref(envelope)).await;
                 let missing = || {
@@ -200,9 +233,7 @@ impl Publisher {
                 .append(std::slice::from_ref(envelope), self.clock.now())
                 .await
                 .map_err(PublisherError::from),
-        };
-        report(envelope, &result);
-        result
+        }
     }
 
     fn wrap(
@@ -215,24 +246,23 @@ impl Publisher {
         self.check(topic, version, &payload)?;
         let now = self.clock.now();
         let chain = chain(topic, options)?;
-        let trace = TraceContext::current();
         let countdown = options.countdown.map(|wait| clock::later(now, wait));
+        let mut meta = Meta {
+            chain,
+            aggregate: options.aggregate.clone(),
+            priority: options.priority,
+            eta: options.eta.or(countdown),
+            expires: options.expires,
+            created_at: Some(now),
+            ..Meta::default()
+        };
+        TraceContext::write_to(TraceContext::current(), &mut meta);
         Ok(Envelope {
             id: new_id(&*self.clock),
             topic: topic.to_owned(),
             version: version.map(str::to_owned),
             payload,
-            meta: Meta {
-                chain,
-                aggregate: options.aggregate.clone(),
-                traceparent: trace.traceparent,
-                tracestate: trace.tracestate,
-                priority: options.priority,
-                eta: options.eta.or(countdown),
-                expires: options.expires,
-                created_at: Some(now),
-                ..Meta::default()
-            },
+            meta,
         })
     }
 
@@ -283,9 +313,9 @@ pub trait Publish: Event {
         options: PublishOptions,
     ) -> impl Future<Output = Result<Uuid, PublisherError>> + Send {
         async move {
-            let envelope = publisher.envelope(self, &options)?;
-            publisher.send(&envelope).await?;
-            Ok(envelope.id)
+            publisher
+                .wrap_and_send(Self::TOPIC, || publisher.envelope(self, &options))
+                .await
         }
     }
 }
@@ -306,7 +336,7 @@ fn chain(topic: &str, options: &PublishOptions) -> Result<Chain, PublisherError>
     Ok(chain)
 }
 
-fn report(envelope: &Envelope, result: &Result<(), PublisherError>) {
+fn report(envelope: &Envelope, result: &Result<(), PublisherError>, span: &Span) {
     let outcome = match result {
         Ok(()) => {
             tracing::debug!(topic = %envelope.topic, event_id = %envelope.id, "published");
@@ -314,41 +344,9 @@ fn report(envelope: &Envelope, result: &Result<(), PublisherError>) {
         }
         Err(error) => {
             tracing::warn!(topic = %envelope.topic, event_id = %envelope.id, %error, "not published");
+            spans::fail(span);
             "error"
         }
     };
-    metrics::counter!(
-        "celerysalt_published_total",
-        "topic" => envelope.topic.clone(),
-        "outcome" => outcome,
-    )
-    .increment(1);
-}
-
-tokio::task_local! {
-    static TRACE: TraceContext;
-}
-
-/// The W3C trace context of the event whose handler is running.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct TraceContext {
-    traceparent: Option<String>,
-    tracestate: Option<String>,
-}
-
-impl TraceContext {
-    pub(crate) fn of(meta: &Meta) -> Self {
-        Self {
-            traceparent: meta.traceparent.clone(),
-            tracestate: meta.tracestate.clone(),
-        }
-    }
-
-    fn current() -> Self {
-        TRACE.try_with(Clone::clone).unwrap_or_default()
-    }
-
-    pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
-        TRACE.scope(self, future).await
-    }
+    count::published(&envelope.topic, outcome);
 }

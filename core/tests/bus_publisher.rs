@@ -30,6 +30,8 @@ async fn memory(clock: &TestClock) -> (MemoryBroker, Publisher) {
     (broker, publisher.with_clock(Arc::new(clock.clone())))
 }
 
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 #[tokio::test]
 async fn an_envelope_has_all_that_was_asked_for() {
     let clock = TestClock::new();
@@ -177,12 +179,12 @@ async fn a_handlers_trace_context_is_carried_on() {
         .publisher()
         .envelope(&paid(1), &PublishOptions::default())
         .unwrap();
-    first.meta.traceparent = Some("00-trace".to_owned());
+    first.meta.traceparent = Some(TRACE.to_owned());
     first.meta.tracestate = Some("a=b".to_owned());
     bus.publisher().send(&first).await.unwrap();
     bus.run_until_idle().await;
     let second = &bus.envelopes()[1].meta;
-    assert_eq!(second.traceparent.as_deref(), Some("00-trace"));
+    assert_eq!(second.traceparent.as_deref(), Some(TRACE));
     assert_eq!(second.tracestate.as_deref(), Some("a=b"));
 }
 

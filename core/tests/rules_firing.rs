@@ -6,6 +6,7 @@ mod rules_support;
 use celerysalt::chain::{Chain, MAX_DEPTH};
 use celerysalt::model::Operation;
 use celerysalt::rules::{EvaluateError, Guard, Operand, Rule, Rules};
+use celerysalt::telemetry::TraceContext;
 use celerysalt::value::Value;
 use rules_support::{Save, dec, model, now, text};
 use serde_json::json;
@@ -329,6 +330,18 @@ fn verdicts_say_what_was_compared() {
         reason(&entered, enter),
         "did not fire: amount was gt 100 before, so it entered nothing"
     );
+}
+
+#[test]
+fn an_event_carries_the_trace_in_which_it_fired() {
+    let m = model();
+    let save = Save::update(&m, &status("pending"), &status("paid"));
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace = TraceContext::parse(parent, Some("vendor=1")).unwrap();
+    let fire = || save.evaluate(&only(paid())).events.remove(0);
+    let event = trace.clone().sync_scope(fire);
+    assert_eq!(TraceContext::of(&event.meta), Some(trace));
+    assert_eq!(fire().meta.traceparent, None, "outside of any trace");
 }
 
 #[test]

@@ -168,6 +168,10 @@ impl Broker for AmqpBroker {
         results.collect()
     }
 
+    fn system(&self) -> &'static str {
+        "rabbitmq"
+    }
+
     async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
         self.0.declare_delays().await?;
         let channel = self.0.consume_link.channel().await?;

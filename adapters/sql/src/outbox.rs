@@ -86,6 +86,10 @@ impl OutboxStore for SqlOutbox {
         self.0.next_due(now).await
     }
 
+    async fn oldest_open(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
+        self.0.oldest_open().await
+    }
+
     async fn changed(&self) {
         self.0.changed().await;
     }

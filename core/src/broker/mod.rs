@@ -37,7 +37,15 @@ pub trait Broker: Send + Sync + 'static {
     /// one that waits takes no place among the `prefetch`.
     async fn consume(&self, queue: &str, prefetch: usize)
     -> Result<Box<dyn Consumer>, BrokerError>;
+
+    /// What OpenTelemetry calls the messaging system, e.g. `rabbitmq`; for spans.
+    fn system(&self) -> &'static str {
+        DEFAULT_SYSTEM
+    }
 }
+
+/// The messaging system's name where no broker is, or one inside of the process.
+pub(crate) const DEFAULT_SYSTEM: &str = "celerysalt";
 
 /// A broker that many own.
 pub type SharedBroker = Arc<dyn Broker>;

@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 
 use crate::chain::Chain;
 use crate::handler::{Context, Handler, HandlerDef, HandlerError, HandlerOptions, VersionSpec};
+use crate::telemetry::{TraceContext, trace_context};
 
 type Answer = Result<Value, HandlerError>;
 
@@ -46,15 +47,18 @@ where
     }
 }
 
-/// Runs a blocking handler on tokio's threads for such, within the chain and span of the caller. When the
+/// Runs a blocking handler on tokio's threads for such, within the chain, trace and span of the caller. When the
 /// future is dropped (time limit, shutdown) the function runs on to its end, and its answer is lost.
 pub async fn run_blocking<F>(function: F) -> Answer
 where
     F: FnOnce() -> Answer + Send + 'static,
 {
-    let chain = Chain::current();
+    let (chain, trace) = (Chain::current(), TraceContext::current());
     let span = tracing::Span::current();
-    let inside = move || span.in_scope(|| chain.sync_scope(function));
+    let inside = move || {
+        let function = || trace_context::sync_scope(trace, function);
+        span.in_scope(|| chain.sync_scope(function))
+    };
     tokio::task::spawn_blocking(inside)
         .await
         .unwrap_or_else(|error| Err(not_joined(error)))

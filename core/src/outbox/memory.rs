@@ -169,6 +169,12 @@ impl OutboxStore for MemoryOutbox {
         Ok(due.filter(|due| *due > now).min())
     }
 
+    async fn oldest_open(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
+        let state = self.lock();
+        let open = state.open.iter().filter_map(|seq| state.rows.get(seq));
+        Ok(open.map(|row| row.event.created_at).min())
+    }
+
     async fn changed(&self) {
         self.0.changed.notified().await;
     }

@@ -23,7 +23,7 @@ mod to_broker;
 pub use backoff::Backoff;
 pub use dead::{DeadLetterStore, OUTBOX_ORIGIN};
 pub use memory::MemoryOutbox;
-pub use relay::{Drained, Relay, RelayBuilder};
+pub use relay::{Drained, Relay, RelayBuilder, RelayHealth, RelaySnapshot};
 pub use signal::wake;
 pub use to_broker::ToBroker;
 
@@ -79,6 +79,9 @@ pub trait OutboxStore: Send + Sync + 'static {
     async fn release(&self, claims: &[Claim]) -> Result<(), OutboxError>;
     /// The first instant after `now` at which an event becomes due or a claim ends by itself, if any does.
     async fn next_due(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, OutboxError>;
+    /// When the oldest event was stored that is not delivered yet, if there is one: waiting, claimed, or with nobody
+    /// bound for it.
+    async fn oldest_open(&self) -> Result<Option<DateTime<Utc>>, OutboxError>;
     /// Ends when new events may be there (LISTEN/NOTIFY, or the store's own signal); may wake for nothing.
     /// Stores that cannot tell never end; the relay polls beside it.
     async fn changed(&self);

@@ -3,11 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::contract::{check, read};
 use super::{Answer, CallError, HandlerAnswer, HandlerResult, Mismatch, SharedResultBackend};
 use crate::broker::PublishError;
 use crate::event::{Envelope, Request};
 use crate::publisher::{PublishOptions, Publisher, PublisherError};
+use crate::telemetry::spans;
 
 /// Asks services: publishes requests and waits for their answers. Clones share everything.
 #[derive(Clone)]
@@ -58,7 +61,7 @@ pub trait Call: Request {
         timeout: Duration,
         options: PublishOptions,
     ) -> impl Future<Output = Result<Self::Response, CallError<Self::Error>>> + Send {
-        async move {
+        let request = async move {
             let mut request = client
                 .publisher
                 .envelope(self, &options)
@@ -72,7 +75,8 @@ pub trait Call: Request {
                 result = client.ask::<Self>(request) => result,
                 () = clock.sleep(timeout) => Err(CallError::Timeout { after: timeout }),
             }
-        }
+        };
+        request.instrument(spans::call(Self::TOPIC))
     }
 }
 

@@ -80,7 +80,7 @@ impl Watcher<'_> {
         }
         let revision = self.table.load().await?;
         tracing::debug!(revision, "the table of rules was loaded");
-        metrics::gauge!("celerysalt_rule_table_revision").set(revision as f64);
+        crate::telemetry::count::rule_table_revision(revision as f64);
         Ok(true)
     }
 
@@ -118,7 +118,7 @@ impl Watcher<'_> {
     }
 
     fn is_down(&self, error: &RuleTableError) {
-        metrics::counter!("celerysalt_rule_table_errors_total").increment(1);
+        crate::telemetry::count::rule_table_error();
         if self.failures == 0 {
             let error = error as &dyn Error;
             tracing::warn!(

@@ -147,6 +147,6 @@ impl BrokenRule {
         for error in &self.errors {
             tracing::warn!(%model, %error, "a broken rule was skipped");
         }
-        metrics::counter!("celerysalt_rules_broken_total", "model" => model).increment(1);
+        crate::telemetry::count::rules_broken(&model);
     }
 }

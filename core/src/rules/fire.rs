@@ -14,6 +14,7 @@ use crate::chain::MAX_DEPTH;
 use crate::clock;
 use crate::event::{Envelope, Meta};
 use crate::model::{Change, ModelDef};
+use crate::telemetry::TraceContext;
 use crate::template::RenderContext;
 
 /// Where a rule stands.
@@ -81,18 +82,20 @@ impl<'a> Firing<'a> {
         let mut chain = chain.of_event(id);
         chain.fired.extend(digest);
         let aggregate = Some(self.change.aggregate).filter(|aggregate| !aggregate.is_empty());
+        let mut meta = Meta {
+            chain,
+            aggregate: aggregate.map(str::to_owned),
+            rule_id: Some(rule.id.clone()),
+            created_at: Some(self.env.now),
+            ..Meta::default()
+        };
+        TraceContext::write_to(TraceContext::current(), &mut meta);
         Ok(Envelope {
             id,
             topic: info.topic,
             version: info.version,
             payload,
-            meta: Meta {
-                chain,
-                aggregate: aggregate.map(str::to_owned),
-                rule_id: Some(rule.id.clone()),
-                created_at: Some(self.env.now),
-                ..Meta::default()
-            },
+            meta,
         })
     }
 

@@ -136,7 +136,11 @@ fn is_traceparent(text: &str) -> bool {
     let (version, trace, span, flags) = (hex(2), hex(32), hex(16), hex(2));
     let set = |id: Option<&str>| id.is_some_and(|id| id.bytes().any(|digit| digit != b'0'));
     let ends = text.len() == 55 || version.is_some_and(|version| version != "00");
-    version.is_some_and(|version| version != "ff") && set(trace) && set(span) && flags.is_some() && ends
+    version.is_some_and(|version| version != "ff")
+        && set(trace)
+        && set(span)
+        && flags.is_some()
+        && ends
 }
 
 fn is_lower_hex(byte: u8) -> bool {
@@ -175,13 +179,22 @@ mod tests {
             format!("00-{}-b7ad6b7169203331-01", zeros(32)),
             format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", zeros(16)),
         ] {
-            assert_eq!(TraceContext::parse(&wrong, None), Err(InvalidTraceParent), "{wrong}");
+            assert_eq!(
+                TraceContext::parse(&wrong, None),
+                Err(InvalidTraceParent),
+                "{wrong}"
+            );
         }
     }
 
     #[test]
     fn leaves_out_a_state_that_is_too_long() {
         let long = "a".repeat(MAX_STATE + 1);
-        assert_eq!(TraceContext::parse(VALID, Some(&long)).unwrap().tracestate(), None);
+        assert_eq!(
+            TraceContext::parse(VALID, Some(&long))
+                .unwrap()
+                .tracestate(),
+            None
+        );
     }
 }

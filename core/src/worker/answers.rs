@@ -3,6 +3,7 @@
 use super::runner::Outcome;
 use crate::event::Envelope;
 use crate::rpc::{Answer, HandlerAnswer, HandlerResult, SharedResultBackend};
+use crate::telemetry::count;
 
 /// Collects what handlers came to; nothing is collected for a broadcast.
 pub(super) struct Answers<'a> {
@@ -70,7 +71,7 @@ async fn store(request: &Envelope, answer: &Answer, backend: Option<&SharedResul
         return;
     };
     if let Err(error) = backend.store(request, answer).await {
-        metrics::counter!("celerysalt_answer_errors_total").increment(1);
+        count::answer_error();
         tracing::error!(event_id = %request.id, topic = %request.topic, %error, "an answer is lost");
     }
 }

@@ -109,8 +109,9 @@ impl WorkerBuilder {
     ///
     /// # Errors
     /// [`WorkerError::NoHandlers`], [`WorkerError::DuplicateHandler`], [`WorkerError::Pattern`].
-    pub fn build(self) -> Result<Worker, WorkerError> {
+    pub fn build(mut self) -> Result<Worker, WorkerError> {
         let concurrency = self.setup.concurrency;
+        self.setup.system = self.broker.system();
         let service = self.setup.build(&self.service)?;
         let queue = QueueSpec {
             name: self.queue.unwrap_or(self.service),

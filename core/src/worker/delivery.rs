@@ -12,6 +12,7 @@ use super::runner::Outcome;
 use super::service::Service;
 use crate::broker::{BrokerError, DeadReason, Delivery};
 use crate::handler::HandlerDef;
+use crate::telemetry::count;
 
 /// When the broker did not take a settlement the event comes again after this time.
 const AFTER_BROKER_ERROR: TimeDelta = TimeDelta::seconds(5);
@@ -47,7 +48,7 @@ impl Handling {
     /// Handles the delivery; when `stop` turns true gives back what is not done.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
         if let Err(error) = self.handle(&mut stop).await {
-            metrics::counter!("celerysalt_settle_errors_total").increment(1);
+            count::settle_error();
             tracing::error!(event_id = %self.delivery.envelope.id, %error, "could not settle; comes again");
             let again = self.service.clock().now() + AFTER_BROKER_ERROR;
             // When this fails as well the drop of the delivery lets the broker take it back.
@@ -128,8 +129,7 @@ impl Handling {
         } = &self.delivery;
         let now = self.service.clock().now();
         if envelope.meta.expires.is_some_and(|expires| expires < now) {
-            metrics::counter!("celerysalt_expired_total", "topic" => envelope.topic.clone())
-                .increment(1);
+            count::expired(&envelope.topic);
             tracing::info!(event_id = %envelope.id, topic = %envelope.topic, "expired; dropped unhandled");
             settle.ack().await?;
             return Ok(true);
@@ -165,8 +165,7 @@ impl Handling {
             let error = format!("this service has no handler `{name}` any more");
             return self.bury(self.reason(Some(name.clone()), error)).await;
         }
-        metrics::counter!("celerysalt_unhandled_total", "topic" => envelope.topic.clone())
-            .increment(1);
+        count::unhandled(&envelope.topic);
         tracing::warn!(
             event_id = %envelope.id,
             topic = %envelope.topic,
@@ -184,7 +183,7 @@ impl Handling {
         let mut answers = Answers::to(envelope);
         let handler = reason.handler.clone().unwrap_or_default();
         answers.add(&handler, &Outcome::Dead(reason.clone()));
-        self.delivery.settle.dead_letter(reason).await?;
+        self.dead_letter(reason).await?;
         answers.send(self.service.results.as_ref()).await;
         self.delivery.settle.ack().await
     }
@@ -224,7 +223,7 @@ impl Handling {
             let error = "its worker was lost, and `reject_on_worker_lost` is off";
             let dead = self.reason(Some(def.name.clone()), error.to_owned());
             answers.add(&def.name, &Outcome::Dead(dead.clone()));
-            self.delivery.settle.dead_letter(dead).await?;
+            self.dead_letter(dead).await?;
         }
         for (def, at) in &plan.limited {
             answers.wait_for_more();
@@ -289,10 +288,17 @@ impl Handling {
                 Outcome::Retry { at, retries, error } => {
                     settle.retry(handler, *retries, *at, error).await?;
                 }
-                Outcome::Dead(reason) => settle.dead_letter(reason.clone()).await?,
+                Outcome::Dead(reason) => self.dead_letter(reason.clone()).await?,
             }
             answers.add(handler, outcome);
         }
+        Ok(())
+    }
+
+    async fn dead_letter(&self, reason: DeadReason) -> Result<(), BrokerError> {
+        let handler = reason.handler.clone();
+        self.delivery.settle.dead_letter(reason).await?;
+        count::dead_lettered(&self.delivery.envelope.topic, handler.as_deref());
         Ok(())
     }
 

@@ -20,6 +20,7 @@ use crate::outbox::{
     Destination, Grouping, HandlerProgress, LOST_CLAIMS_LIMIT, OutboxEvent, Progress, Settlement,
 };
 use crate::rpc::SharedResultBackend;
+use crate::telemetry::count;
 
 /// An event that no handler takes is tried again after this time: a new version of the program may take it.
 const UNROUTABLE_AGAIN: TimeDelta = TimeDelta::seconds(60);
@@ -191,8 +192,7 @@ impl Inner {
         let now = self.service.clock().now();
         let meta = &event.envelope.meta;
         if meta.expires.is_some_and(|expires| expires < now) {
-            metrics::counter!("celerysalt_expired_total", "topic" => event.envelope.topic.clone())
-                .increment(1);
+            count::expired(&event.envelope.topic);
             tracing::info!(event_id = %event.envelope.id, topic = %event.envelope.topic, "expired; dropped unhandled");
             return Settlement::Delivered { dead: Vec::new() };
         }
@@ -267,6 +267,9 @@ impl Inner {
         for (def, outcome) in join_all(runs).await {
             answers.add(&def.name, &outcome);
             state.record(&def.name, outcome);
+        }
+        for dead in &state.dead {
+            count::dead_lettered(&envelope.topic, dead.handler.as_deref());
         }
         answers.send(self.service.results.as_ref()).await;
         state.settlement()

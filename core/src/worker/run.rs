@@ -15,6 +15,7 @@ use super::service::Service;
 use super::tasks::{Placement, Tasks};
 use super::{WorkerBuilder, WorkerError};
 use crate::broker::{BrokerError, Delivery, QueueSpec, SharedBroker};
+use crate::telemetry::{self, count};
 
 /// Takes events from a service's queue and runs its handlers; see the [module](super) for what becomes of them.
 ///
@@ -130,6 +131,7 @@ impl Worker {
         placement: Placement,
         orders: impl Stream<Item = ()> + Send,
     ) -> Result<(), WorkerError> {
+        telemetry::describe_metrics();
         let mut orders = std::pin::pin!(orders);
         let mut shift = Shift {
             worker: &self,
@@ -195,6 +197,8 @@ impl Shift<'_> {
     /// Lets a delivery wait for its turn, by the message's priority, else its handlers'.
     fn admit(&mut self, delivery: Delivery) {
         self.worker.life.0.taken();
+        let queue = &self.worker.intake.queue().name;
+        count::consumed(queue, &delivery.envelope.topic);
         let table = &self.worker.service.table;
         let by_handlers = || {
             let handlers = match &delivery.target {

@@ -9,16 +9,16 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use serde_json::Value;
 use tokio::sync::watch;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::rate::RateLimiter;
 use super::retry::{Jitter, RandomJitter, delay};
-use crate::broker::DeadReason;
+use crate::broker::{DEFAULT_SYSTEM, DeadReason};
 use crate::chain::Chain;
 use crate::clock::{self, SharedClock};
 use crate::event::Envelope;
 use crate::handler::{Context, HandlerDef, HandlerError, HandlerOptions, StateMap};
-use crate::publisher::TraceContext;
+use crate::telemetry::{TraceContext, count, spans, trace_context};
 
 /// Runs handlers by a clock, with the state that they share.
 pub struct Runner {
@@ -26,6 +26,7 @@ pub struct Runner {
     state: Arc<StateMap>,
     jitter: Arc<dyn Jitter>,
     limiter: RateLimiter,
+    system: &'static str,
 }
 
 /// What a handler came to on an event.
@@ -56,6 +57,7 @@ impl Runner {
             state: Arc::default(),
             jitter: Arc::new(RandomJitter),
             limiter: RateLimiter::default(),
+            system: DEFAULT_SYSTEM,
         }
     }
 
@@ -68,6 +70,12 @@ impl Runner {
     /// With another source of jitter.
     pub fn with_jitter(mut self, jitter: Arc<dyn Jitter>) -> Self {
         self.jitter = jitter;
+        self
+    }
+
+    /// With the name of the messaging system that the events come from, for spans.
+    pub(super) fn with_system(mut self, system: &'static str) -> Self {
+        self.system = system;
         self
     }
 
@@ -85,25 +93,22 @@ impl Runner {
 
     /// Runs a handler that has used so many retries on this event. Panics and limits are outcomes as well.
     pub async fn run(&self, def: &HandlerDef, envelope: &Arc<Envelope>, retries: u32) -> Outcome {
-        let span = tracing::info_span!(
-            "handle",
-            handler = %def.name,
-            topic = %envelope.topic,
-            event_id = %envelope.id,
-            retries,
-        );
+        let trace = TraceContext::of(&envelope.meta);
+        let span = spans::handle(self.system, &def.name, envelope, retries, trace.as_ref());
         let started = self.clock.now();
+        let in_flight = count::InFlight::new(&def.name);
         let outcome = async {
-            let ended = self.call(def, envelope, retries).await;
-            let outcome = self.judge(def, retries, ended);
-            report(def, &outcome);
-            outcome
+            let ended = trace_context::scope(trace, self.call(def, envelope, retries)).await;
+            self.judge(def, retries, ended)
         }
-        .instrument(span)
+        .instrument(span.clone())
         .await;
+        drop(in_flight);
         let seconds = (self.clock.now() - started).as_seconds_f64();
-        metrics::histogram!("celerysalt_handler_seconds", "handler" => def.name.clone())
-            .record(seconds);
+        span.in_scope(|| {
+            let kind = report(&span, def, envelope, &outcome);
+            count::handled(&envelope.topic, &def.name, kind, seconds);
+        });
         outcome
     }
 
@@ -118,7 +123,6 @@ impl Runner {
             soft_limit,
         };
         let call = AssertUnwindSafe(async { def.handler.call(cx).await }).catch_unwind();
-        let call = TraceContext::of(&envelope.meta).scope(call);
         let call = Chain::caused_by(envelope).scope(call);
         let call = clock::scope(Arc::clone(&self.clock), call);
         tokio::select! {
@@ -213,19 +217,23 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or_else(|| "(no message)".to_owned())
 }
 
-fn report(def: &HandlerDef, outcome: &Outcome) {
+/// Reports inside the handler's span; gives the outcome's name.
+fn report(span: &Span, def: &HandlerDef, envelope: &Envelope, outcome: &Outcome) -> &'static str {
     let kind = match outcome {
         Outcome::Done(_) => "done",
         Outcome::Declared(_) => "declared",
         Outcome::Retry { at, error, .. } => {
             tracing::warn!(%at, error, "failed; runs again");
+            spans::fail(span);
+            count::retried(&envelope.topic, &def.name);
             "retry"
         }
         Outcome::Dead(reason) => {
             tracing::error!(attempts = reason.attempts, error = reason.error, "gave up");
+            spans::fail(span);
             "dead"
         }
     };
-    metrics::counter!("celerysalt_handled_total", "handler" => def.name.clone(), "outcome" => kind)
-        .increment(1);
+    span.record("celerysalt.outcome", kind);
+    kind
 }

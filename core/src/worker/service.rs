@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::runner::{Outcome, Runner};
 use super::{HandlerTable, Jitter, RandomJitter, WorkerError};
-use crate::broker::DeadReason;
+use crate::broker::{DEFAULT_SYSTEM, DeadReason};
 use crate::catalog::Role;
 use crate::clock::{SharedClock, SystemClock};
 use crate::event::Envelope;
@@ -67,6 +67,7 @@ pub(super) struct Setup {
     pub(super) concurrency: usize,
     pub(super) jitter: Arc<dyn Jitter>,
     pub(super) results: Option<SharedResultBackend>,
+    pub(super) system: &'static str,
 }
 
 impl Default for Setup {
@@ -78,6 +79,7 @@ impl Default for Setup {
             concurrency: std::thread::available_parallelism().map_or(1, usize::from),
             jitter: Arc::new(RandomJitter),
             results: None,
+            system: DEFAULT_SYSTEM,
         }
     }
 }
@@ -97,7 +99,8 @@ impl Setup {
             table,
             runner: Runner::new(self.clock)
                 .with_state(self.state)
-                .with_jitter(self.jitter),
+                .with_jitter(self.jitter)
+                .with_system(self.system),
             results: self.results,
         })
     }

@@ -73,6 +73,10 @@ impl OutboxStore for Flaky {
     async fn next_due(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, OutboxError> {
         self.inner.next_due(now).await
     }
+    async fn oldest_open(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
+        self.fail()?;
+        self.inner.oldest_open().await
+    }
     async fn changed(&self) {
         std::future::pending().await
     }

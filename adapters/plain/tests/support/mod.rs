@@ -145,6 +145,10 @@ impl OutboxStore for Flaky {
         self.store.next_due(now).await
     }
 
+    async fn oldest_open(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
+        self.store.oldest_open().await
+    }
+
     async fn changed(&self) {
         self.store.changed().await;
     }

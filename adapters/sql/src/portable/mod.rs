@@ -148,6 +148,16 @@ impl OutboxStore for PortableOutbox {
         Ok(due.transpose().map_err(store)?.flatten())
     }
 
+    async fn oldest_open(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
+        const OLDEST: &str = "
+            SELECT created_at FROM celerysalt_outbox
+            WHERE published_at IS NULL AND unrouted_at IS NULL ORDER BY seq LIMIT 1";
+        let mut connection = self.pool.acquire().await.map_err(store)?;
+        let row = connection.session().row(OLDEST, Vec::new()).await;
+        let stored = row.map_err(store)?.map(|row| row.instant("created_at"));
+        Ok(stored.transpose().map_err(store)?.flatten())
+    }
+
     async fn changed(&self) {
         self.changed.notified().await;
     }

@@ -134,6 +134,18 @@ impl OutboxStore for PgOutbox {
             .map_err(store)
     }
 
+    async fn oldest_open(&self) -> Result<Option<DateTime<Utc>>, OutboxError> {
+        const OLDEST: &str = "
+            SELECT created_at FROM celerysalt_outbox
+            WHERE published_at IS NULL AND unrouted_at IS NULL ORDER BY seq LIMIT 1";
+        // Not prepared, as above.
+        sqlx::query_scalar(OLDEST)
+            .persistent(false)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(store)
+    }
+
     async fn changed(&self) {
         self.listener.changed().await;
     }

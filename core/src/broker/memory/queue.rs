@@ -180,6 +180,6 @@ fn expired(envelope: &Envelope, now: DateTime<Utc>) -> bool {
 }
 
 fn report_expired(envelope: &Envelope) {
-    metrics::counter!("celerysalt_expired_total", "topic" => envelope.topic.clone()).increment(1);
+    crate::telemetry::count::expired(&envelope.topic);
     tracing::info!(event_id = %envelope.id, topic = %envelope.topic, "expired; dropped unhandled");
 }

@@ -20,6 +20,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod letters;
+mod oldest;
 mod relays;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ use crate::event::{Envelope, Meta};
 pub use letters::{
     replays_dead_letters_to_their_handler, replays_into_an_open_event, settles_with_dead_letters,
 };
+pub use oldest::tells_the_oldest_that_is_open;
 pub use relays::relays_side_by_side_keep_order;
 
 /// A fresh store for one case.
@@ -64,7 +66,7 @@ macro_rules! outbox_conformance {
             a_waiting_head_holds_back_its_aggregate_only, a_claimed_head_holds_back_its_aggregate_only,
             unroutable_holds_back_nothing, settles_with_dead_letters, a_lost_claim_settles_nothing,
             progress_survives, purges_what_is_old_and_delivered, counts_by_state,
-            a_crasher_ends_up_alone, tells_what_becomes_due, replays_dead_letters_to_their_handler,
+            a_crasher_ends_up_alone, tells_what_becomes_due, tells_the_oldest_that_is_open, replays_dead_letters_to_their_handler,
             replays_into_an_open_event, relays_side_by_side_keep_order,
         );
     };

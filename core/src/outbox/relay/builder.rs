@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Backoff, Destination, Grouping, SharedOutbox};
-use super::{Core, Relay};
+use super::{Core, Relay, RelayHealth};
 use crate::clock::{self, SharedClock};
 
 /// Sets up a [`Relay`]; every setting has a default.
@@ -121,6 +121,7 @@ impl RelayBuilder {
             core: Arc::new(Core {
                 store: self.store,
                 destination: self.destination,
+                health: RelayHealth::new(Arc::clone(&self.settings.clock)),
                 settings: self.settings,
             }),
         }

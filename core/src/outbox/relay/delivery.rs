@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::super::{Claim, OutboxError, OutboxEvent, Settlement};
 use super::{Core, report};
 use crate::clock;
+use crate::telemetry::{count, spans};
 
 /// What became of the events of a [`drain`](super::Relay::drain).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl Delivery {
             }
             let settled = self.deliver().await;
             self.settle_or_lose(&settled).await;
-            count(&settled)
+            tally(&settled)
         };
         // Beside the delivery, not between its steps: a handler may hold the connection that the renewal needs.
         tokio::select! {
@@ -83,7 +85,7 @@ impl Delivery {
             let settled = self.deliver().await;
             let now = self.core.settings.clock.now();
             self.core.store.settle(&settled, now).await?;
-            Ok(count(&settled))
+            Ok(tally(&settled))
         };
         tokio::select! {
             drained = work => drained,
@@ -98,9 +100,12 @@ impl Delivery {
             ..
         } = &*self.core;
         let batch = self.events.clone();
+        count::relay_batch(batch.len());
+        let span = spans::relay(batch.len());
         let delivery = clock::scope(Arc::clone(&settings.clock), async {
             destination.deliver(batch).await
         });
+        let delivery = delivery.instrument(span);
         let (settlements, fault) = match AssertUnwindSafe(delivery).catch_unwind().await {
             Ok(settlements) => (settlements, "the destination gave no settlement"),
             Err(_) => (Vec::new(), "the destination panicked"),
@@ -177,7 +182,7 @@ impl Delivery {
     }
 }
 
-fn count(settled: &Settled) -> Drained {
+fn tally(settled: &Settled) -> Drained {
     let mut drained = Drained::default();
     for (_, settlement) in settled {
         match settlement {
@@ -204,7 +209,7 @@ fn log(settled: &Settled) {
         unroutable,
         unrouted,
         dead,
-    } = count(settled);
+    } = tally(settled);
     for (outcome, events) in [
         ("delivered", delivered),
         ("again", again),
@@ -212,10 +217,7 @@ fn log(settled: &Settled) {
         ("unrouted", unrouted),
         ("dead", dead),
     ] {
-        if events > 0 {
-            metrics::counter!("celerysalt_outbox_events_total", "outcome" => outcome)
-                .increment(events);
-        }
+        count::outbox_events(outcome, events);
     }
     let refusal = settled
         .iter()

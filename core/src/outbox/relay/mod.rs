@@ -2,10 +2,11 @@
 
 mod builder;
 mod delivery;
+mod health;
+mod upkeep;
 mod work;
 
 use std::collections::{HashMap, HashSet};
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,14 +19,13 @@ pub use self::builder::RelayBuilder;
 use self::builder::Settings;
 use self::delivery::Delivery;
 pub use self::delivery::Drained;
+use self::health::Running;
+pub use self::health::{RelayHealth, RelaySnapshot};
 use self::work::Work;
 use super::{
     Destination, Grouping, OutboxError, OutboxEvent, QUARANTINE_AFTER, SharedOutbox, signal,
 };
-use crate::clock;
-
-/// How often delivered events whose retention is over are purged.
-const PURGE_EVERY: Duration = Duration::from_secs(3600);
+use crate::telemetry;
 
 /// Takes events from an outbox and delivers them, at least once and in order per aggregate.
 ///
@@ -61,6 +61,7 @@ struct Core {
     store: SharedOutbox,
     destination: Arc<dyn Destination>,
     settings: Settings,
+    health: RelayHealth,
 }
 
 impl Relay {
@@ -69,13 +70,20 @@ impl Relay {
         RelayBuilder::new(store, destination)
     }
 
+    /// How it is, for probes.
+    pub fn health(&self) -> RelayHealth {
+        self.core.health.clone()
+    }
+
     /// Relays until `shutdown` ends. Then nothing new is taken, deliveries that are running get the grace time to
     /// come to their end, and what is left is given back, so that the next start delivers it at once.
     ///
     /// Errors of the store are logged and tried again with backoff. Dropping this future instead of ending it
     /// leaves the claims to their lease.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        telemetry::describe_metrics();
         let settings = &self.core.settings;
+        let running = Running::new(&self.core.health);
         let (stop, stopping) = watch::channel(false);
         let mut work = Work::new(Arc::clone(&self.core));
         {
@@ -83,8 +91,10 @@ impl Relay {
             tokio::select! {
                 () = shutdown => {}
                 () = &mut pump => {}
-                never = self.purge_again_and_again() => match never {},
+                never = upkeep::purge(&self.core) => match never {},
+                never = upkeep::measure(&self.core) => match never {},
             }
+            running.stops();
             stop.send_replace(true);
             // The pump finishes its claim, so that no claim is forgotten, and its deliveries.
             tokio::select! {
@@ -136,10 +146,12 @@ impl Relay {
                 room => match self.core.claim(room).await {
                     Ok(claimed) => {
                         failures = 0;
+                        self.core.health.passed();
                         self.start(claimed, work, &mut stopping).await
                     }
                     Err(error) => {
                         report(&error, "cannot claim outbox events");
+                        self.core.health.failed(&error);
                         failures += 1;
                         Next::Pause(settings.backoff.delay(failures - 1))
                     }
@@ -193,21 +205,6 @@ impl Relay {
             () = core.store.changed(), if idle => {}
             () = signal::woken(), if idle => {}
             () = timer => {}
-        }
-    }
-
-    async fn purge_again_and_again(&self) -> Infallible {
-        let Core {
-            store, settings, ..
-        } = &*self.core;
-        loop {
-            let old = clock::earlier(settings.clock.now(), settings.retention);
-            match store.purge(old).await {
-                Ok(0) => {}
-                Ok(purged) => tracing::debug!(purged, "purged delivered outbox events"),
-                Err(error) => report(&error, "cannot purge delivered outbox events"),
-            }
-            settings.clock.sleep(PURGE_EVERY).await;
         }
     }
 }
