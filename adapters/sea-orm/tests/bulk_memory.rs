@@ -20,7 +20,11 @@ const CHUNK: usize = 250;
 
 #[tokio::test]
 async fn ten_thousand_rows_take_no_more_memory_than_one_thousand() {
-    for test in [TestDb::sqlite().await, TestDb::postgres().await] {
+    for test in [
+        TestDb::sqlite().await,
+        TestDb::postgres().await,
+        TestDb::mariadb().await,
+    ] {
         // What is allocated once (prepared statements, compiled rules) is not the rows'.
         update_and_delete(&test.db, FEW).await;
         let few = update_and_delete(&test.db, FEW).await;
@@ -73,10 +77,12 @@ async fn fill(db: &DatabaseConnection, rows: usize) {
         .to_json()
         .replace('\'', "''");
     let cast = if is_postgres(db) { "::jsonb" } else { "" };
+    let digit: Vec<_> = (0..10).map(|n| format!("SELECT {n} AS n")).collect();
+    let digits = digit.join(" UNION ALL ");
     let sql = format!(
-        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {rows})
-         INSERT INTO orders (number, state, amount, on_change_rules)
-         SELECT CAST(n AS text), 'new', 1, '{rules}'{cast} FROM n"
+        "INSERT INTO orders (number, state, amount, on_change_rules)
+         WITH d AS ({digits}), n AS (SELECT a.n + 10 * b.n + 100 * c.n + 1000 * e.n AS n FROM d a, d b, d c, d e)
+         SELECT concat('', n), 'new', 1, '{rules}'{cast} FROM n WHERE n < {rows}"
     );
     db.execute_unprepared(&sql).await.unwrap();
 }

@@ -12,7 +12,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use celerysalt_sea_orm::Follow;
-use models::{Column, in_postgres, in_sqlite};
+use models::{Column, in_mysql, in_postgres, in_sqlite};
 use probe::Probe;
 use sea_orm::{ConnectionTrait, DbBackend};
 use support::TestDb;
@@ -31,6 +31,10 @@ async fn every_type_carries_rules_or_refuses_them_on_every_database() {
     let test = TestDb::postgres().await;
     let columns = in_postgres::COLUMNS;
     try_all::<in_postgres::Entity>(&test, columns, &mut table, &mut failures).await;
+    test.end().await;
+    let test = TestDb::mariadb().await;
+    let columns = in_mysql::COLUMNS;
+    try_all::<in_mysql::Entity>(&test, columns, &mut table, &mut failures).await;
     test.end().await;
     print(&table);
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));

@@ -95,7 +95,12 @@ struct After {
 async fn after(db: &DatabaseTransaction) -> After {
     let events = outbox(db).await.into_iter().map(|event| {
         let rule = event.meta["rule_id"].clone();
-        (event.topic, event.payload, event.aggregate, rule)
+        let mut payload = event.payload;
+        // A zero that a caller has multiplied has no digits behind the point, a column's has.
+        if let Some(amount) = payload["amount"].as_str() {
+            payload["amount"] = json!(amount.parse::<Decimal>().unwrap().normalize());
+        }
+        (event.topic, payload, event.aggregate, rule)
     });
     After {
         events: events.collect(),
@@ -188,16 +193,22 @@ fn bulk_is_a_loop_of_saves(test: &TestDb, cases: u32, runtime: &tokio::runtime::
 
 #[test]
 fn sqlite_bulk_is_a_loop_of_saves() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let test = runtime.block_on(TestDb::sqlite());
-    bulk_is_a_loop_of_saves(&test, 96, &runtime);
-    runtime.block_on(test.end());
+    on_a_database(TestDb::sqlite(), 96);
 }
 
 #[test]
 fn postgres_bulk_is_a_loop_of_saves() {
+    on_a_database(TestDb::postgres(), 48);
+}
+
+#[test]
+fn mariadb_bulk_is_a_loop_of_saves() {
+    on_a_database(TestDb::mariadb(), 48);
+}
+
+fn on_a_database(fresh: impl Future<Output = TestDb>, cases: u32) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let test = runtime.block_on(TestDb::postgres());
-    bulk_is_a_loop_of_saves(&test, 48, &runtime);
+    let test = runtime.block_on(fresh);
+    bulk_is_a_loop_of_saves(&test, cases, &runtime);
     runtime.block_on(test.end());
 }

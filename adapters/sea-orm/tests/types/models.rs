@@ -127,3 +127,32 @@ wide! { in_sqlite {
     (v_mood, n_mood): Mood = "enum_text";
     (v_bytes, n_bytes): Vec<u8> = "blob";
 } }
+
+wide! { in_mysql {
+    (v_tiny, n_tiny): i8 = "tinyint";
+    (v_small, n_small): i16 = "smallint";
+    (v_int, n_int): i32 = "int";
+    (v_big, n_big): i64 = "bigint";
+    (v_utiny, n_utiny): u8 = "tinyint unsigned";
+    (v_usmall, n_usmall): u16 = "smallint unsigned";
+    (v_uint, n_uint): u32 = "int unsigned";
+    (v_ubig, n_ubig): u64 = "bigint unsigned";
+    (v_float, n_float): f32 = "float";
+    (v_double, n_double): f64 = "double";
+    (v_decimal, n_decimal): Decimal = "decimal(28, 10)";
+    (v_exact, n_exact): ExactDecimal = "decimal(28, 10)";
+    (v_wide, n_wide): BigDecimal = "decimal(60, 20)";
+    (v_text, n_text): String = "longtext";
+    (v_flag, n_flag): bool = "boolean";
+    (v_uuid, n_uuid): Uuid = "binary(16)";
+    (v_date, n_date): Date = "date";
+    (v_time, n_time): Time = "time(6)";
+    (v_local, n_local): DateTime = "datetime(6)";
+    (v_instant, n_instant): DateTimeUtc = "timestamp(6)";
+    (v_offset, n_offset): DateTimeWithTimeZone = "timestamp(6)";
+    (v_json, n_json): Json = "json";
+    (v_grade, n_grade): Grade = "varchar(8)";
+    (v_level, n_level): Level = "int";
+    (v_mood, n_mood): Mood = "enum('bad', 'fair', 'good')";
+    (v_bytes, n_bytes): Vec<u8> = "longblob";
+} }
