@@ -1,16 +1,18 @@
 //! Keys of several columns, and of other types than integers.
 
-use celerysalt::event;
 use celerysalt::model::Operation;
 use celerysalt::rules::Rule;
+use celerysalt::{actor, event};
 use celerysalt_sea_orm::{FollowMany, Rules};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, TransactionTrait,
+};
 use serde_json::json;
 
 use crate::on_each;
-use crate::support::{self, outbox};
+use crate::support::{self, count, outbox};
 
 /// A seat in a hall, named by both.
 mod seat {
@@ -19,7 +21,7 @@ mod seat {
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, FollowActions)]
     #[sea_orm(table_name = "seats")]
-    #[follow(name = "seat")]
+    #[follow(name = "seat", history("taken"))]
     pub(super) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub(super) hall: String,
@@ -108,6 +110,26 @@ on_each! {
         for (before, after) in std::iter::zip(&seats, &left) {
             assert_eq!(before.on_change_rules, after.on_change_rules);
         }
+    }
+
+    async fn the_history_of_many_rows_is_kept_with_them(test: &TestDb) {
+        let seats = stored_seats(test).await.len() as i64;
+        let take = |taken| Seat::follow_update_many().col_expr(seat::Column::Taken, Expr::value(taken)).chunk_size(3);
+        let own = test.db.begin().await.unwrap();
+        take(true).exec(&own).await.unwrap();
+        assert_eq!(count(&own, "celerysalt_transitions").await, seats);
+        own.rollback().await.unwrap();
+        assert_eq!(count(&test.db, "celerysalt_transitions").await, 0);
+
+        actor::scope("user:ada", take(true).exec(&test.db)).await.unwrap();
+        let fired = "celerysalt_transitions WHERE actor = 'user:ada' AND field = 'taken' AND event_id IS NOT NULL";
+        assert_eq!(count(&test.db, fired).await, seats);
+        take(false).exec(&test.db).await.unwrap();
+        let quiet = "celerysalt_transitions WHERE actor IS NULL AND rule_id IS NULL AND operation = 'update'";
+        assert_eq!(count(&test.db, quiet).await, seats);
+        Seat::follow_delete_many().exec(&test.db).await.unwrap();
+        let ends = "celerysalt_transitions WHERE field = 'taken' AND operation = 'delete'";
+        assert_eq!(count(&test.db, ends).await, seats);
     }
 
     async fn rows_of_a_composite_key_are_deleted(test: &TestDb) {
