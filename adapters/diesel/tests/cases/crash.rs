@@ -9,7 +9,7 @@ use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 
 use db::{
-    Conn, FollowInsert, FollowSave, FollowUpdate, Order, OrderChanges, TestDb, Unseen, connect, created, deleted,
+    Conn, FollowInsert, FollowMany, FollowSave, FollowUpdate, Order, OrderChanges, TestDb, Unseen, connect, created, deleted,
     new_order, only_status, orders, paid, stored, topics, transaction, until_gone,
 };
 
@@ -28,9 +28,15 @@ enum Act {
     AttachAndPay,
     SaveNew,
     Delete,
+    PayAll,
+    DeleteAll,
 }
 
-const ACTS: [Act; 6] = [Act::Insert, Act::Pay, Act::PayUnseen, Act::AttachAndPay, Act::SaveNew, Act::Delete];
+const ACTS: [Act; 8] = [
+    Act::Insert, Act::Pay, Act::PayUnseen, Act::AttachAndPay, Act::SaveNew, Act::Delete, Act::PayAll, Act::DeleteAll,
+];
+/// The rows of a bulk save, which are two chunks.
+const ROWS: usize = 3;
 
 impl Act {
     fn save(self, conn: &mut Conn) -> Result<(), Error> {
@@ -52,6 +58,11 @@ impl Act {
                 order.save_and_follow(conn).map(drop)
             }
             Self::Delete => order.unwrap().delete_and_follow(conn).map(drop),
+            Self::PayAll => {
+                let all = Order::follow_update_many(orders::table).set(orders::state.eq("paid"));
+                all.chunk_size(2).execute(conn).map(drop)
+            }
+            Self::DeleteAll => Order::follow_delete_many(orders::table).chunk_size(2).execute(conn).map(drop),
         }
     }
 
@@ -62,9 +73,11 @@ impl Act {
             Self::Insert => return,
             Self::AttachAndPay => vec![],
             Self::SaveNew => vec![created()],
-            Self::Pay | Self::PayUnseen | Self::Delete => vec![paid(), deleted()],
+            Self::Pay | Self::PayUnseen | Self::Delete | Self::PayAll | Self::DeleteAll => vec![paid(), deleted()],
         };
-        stored(conn, "1", rules);
+        for number in 0..self.events() {
+            stored(conn, &format!("1{number}"), rules.clone());
+        }
     }
 
     /// Whether the save is committed, by the rows themselves; else they are as they were prepared.
@@ -81,14 +94,30 @@ impl Act {
             Self::AttachAndPay => { assert_eq!(rules(0), 0); rows[0].status == "paid" }
             Self::SaveNew => rows.len() == 2 && { assert_eq!(rules(1), 0); true },
             Self::Delete => rows.is_empty(),
+            Self::PayAll => {
+                let paid = rows.iter().filter(|row| row.status == "paid" && row.on_change_rules.len() == 1).count();
+                assert!(paid == 0 || paid == ROWS, "{paid} of {ROWS}");
+                paid == ROWS
+            }
+            Self::DeleteAll => {
+                assert!(rows.is_empty() || rows.len() == ROWS, "{} of {ROWS}", rows.len());
+                rows.is_empty()
+            }
+        }
+    }
+
+    fn events(self) -> usize {
+        match self {
+            Self::PayAll | Self::DeleteAll => ROWS,
+            _ => 1,
         }
     }
 
     fn topic(self) -> &'static str {
         match self {
             Self::Insert | Self::SaveNew => "order.created",
-            Self::Pay | Self::PayUnseen | Self::AttachAndPay => "order.paid",
-            Self::Delete => "order.deleted",
+            Self::Pay | Self::PayUnseen | Self::AttachAndPay | Self::PayAll => "order.paid",
+            Self::Delete | Self::DeleteAll => "order.deleted",
         }
     }
 }
@@ -155,7 +184,7 @@ fn kill_through(test: &TestDb, conn: &mut Conn, act: Act, nested: bool) -> (u32,
         let killed = run_child(test, act, nested, after);
         until_gone(conn);
         let committed = act.is_committed(conn);
-        let expected = if committed { vec![act.topic()] } else { vec![] };
+        let expected = if committed { vec![act.topic(); act.events()] } else { vec![] };
         assert_eq!(topics(conn), expected, "{act:?} nested={nested} killed after {after}: committed is {committed}");
         if !killed {
             assert!(committed, "{act:?}: the save returned Ok and is not there");
