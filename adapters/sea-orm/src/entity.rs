@@ -122,6 +122,16 @@ impl<E: Follow> Followed<E> {
         Row::new(values.collect())
     }
 
+    /// The row that an active model holds, if it holds all of it.
+    pub(crate) fn held(&self, model: &E::ActiveModel) -> Option<Row> {
+        let columns = std::iter::zip(&self.columns, self.def.fields());
+        let values = columns.map(|(column, field)| {
+            let value = model.get(*column).into_value()?;
+            Some(convert::value(value, &field.ty))
+        });
+        values.collect::<Option<_>>().map(Row::new)
+    }
+
     /// A row with what an active model writes to it.
     pub(crate) fn written(&self, old: &Row, model: &E::ActiveModel) -> Row {
         let mut row = old.clone();

@@ -176,11 +176,16 @@ pub(crate) async fn begin<C: ConnectionTrait + TransactionTrait>(
 }
 
 /// Ends the own transaction, which was begun on `db`.
-pub(crate) async fn end<C: ConnectionTrait, T: TransactionSession, R>(
+pub(crate) async fn end<C, T, R, E>(
     db: &C,
     own: Own<T>,
-    result: Result<(R, Fired), DbErr>,
-) -> Result<R, DbErr> {
+    result: Result<(R, Fired), E>,
+) -> Result<R, E>
+where
+    C: ConnectionTrait,
+    T: TransactionSession,
+    E: From<DbErr>,
+{
     match result {
         Ok((saved, fired)) => {
             own.txn.commit().await?;

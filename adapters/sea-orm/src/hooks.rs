@@ -16,7 +16,7 @@ use crate::entity::Follow;
 use crate::passing::Passing;
 use crate::row::{self, Lock};
 use crate::tables::Kept;
-use crate::{attach, plan, pool, transaction};
+use crate::{attach, link, plan, pool, transaction};
 
 type Entity<A> = <A as ActiveModelTrait>::Entity;
 type Model<A> = <Entity<A> as EntityTrait>::Model;
@@ -41,7 +41,7 @@ where
         (false, false) => pool::before_update::<Entity<A>, C>(db, model).await,
         (true, true) => {
             check_attached::<Entity<A>>(&mut model)?;
-            Ok(model)
+            link::mark::<Entity<A>, C>(db, model)
         }
         (true, false) => {
             check_attached::<Entity<A>>(&mut model)?;
@@ -65,6 +65,9 @@ where
         return Ok(model);
     }
     if is_transaction::<C>() {
+        if !link::is_new::<Entity<A>, C>(db, &model)? {
+            return Ok(model);
+        }
         let inserted = transaction::after_insert::<Entity<A>, C>(db, model).await;
         inserted.map(|(model, _)| model)
     } else {
@@ -95,9 +98,7 @@ where
         pool::before_delete::<Entity<A>, C>(db, &model).await?
     };
     let (kept, intents) = deleting;
-    if !kept.is_empty() || !intents.is_empty() {
-        pass::<Entity<A>>(&mut model, Passing::Deleting { kept, intents });
-    }
+    pass::<Entity<A>>(&mut model, Passing::Deleting { kept, intents });
     Ok(model)
 }
 
@@ -112,9 +113,15 @@ where
 {
     let mut model = model;
     let Some(passing) = take_passing::<Entity<A>>(&mut model) else {
+        if is_transaction::<C>() {
+            link::deleted::<Entity<A>, C>(db, &mut model).await?;
+        }
         return Ok(model);
     };
     if let Passing::Deleting { kept, intents } = &*passing {
+        if kept.is_empty() && intents.is_empty() {
+            return Ok(model);
+        }
         let done = pool::after_delete::<Entity<A>, C>(db, &model, kept, intents).await;
         match done {
             Err(error) if is_transaction::<C>() => return Err(error),

@@ -11,7 +11,9 @@ mod exact_decimal;
 mod fingerprint;
 mod follow;
 mod hooks;
+mod inbox;
 mod key;
+mod link;
 mod note;
 mod passing;
 mod plan;
@@ -31,6 +33,7 @@ pub use error::FollowError;
 pub use exact_decimal::ExactDecimal;
 pub use follow::{FollowDelete, FollowSave};
 pub use hooks::{after_delete, after_save, before_delete, before_save};
+pub use inbox::once;
 pub use recover::{FollowedEntry, Recovered, recover};
 
 #[doc(hidden)]

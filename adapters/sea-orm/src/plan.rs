@@ -100,6 +100,28 @@ pub(crate) fn delete<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan,
     Ok(follow::plan(&save, moment).map_err(FollowError::from)?)
 }
 
+/// Plans the delete of a row that is gone, by an active model that holds it; `None` when it holds only a part.
+pub(crate) fn deleted<E: Follow>(
+    model: &mut E::ActiveModel,
+    moment: &Moment,
+) -> Result<Option<Plan>, DbErr> {
+    let (ActiveValue::Set(rules) | ActiveValue::Unchanged(rules)) = E::active_rules_mut(model)
+    else {
+        return Ok(None);
+    };
+    let rules = CoreRules::clone(rules);
+    let (Some(values), Some(key)) = (E::followed().held(model), Key::<E>::of_active(model)) else {
+        return Ok(None);
+    };
+    let row = Stored {
+        values,
+        aggregate: key.aggregate(),
+    };
+    let save = row.save::<E>(Operation::Delete, &rules);
+    let plan = follow::plan(&save, moment).map_err(FollowError::from)?;
+    Ok(Some(plan))
+}
+
 /// Plans what earlier saves without a transaction have left to be done for a row.
 pub(crate) fn settle<E: Follow>(old: &E::Model, moment: &Moment) -> Result<Plan, DbErr> {
     Stored::of::<E>(old).settle::<E>(E::rules(old), moment)

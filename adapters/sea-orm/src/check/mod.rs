@@ -38,6 +38,12 @@ const OWN: [(&str, &[&str]); 2] = [
     ),
 ];
 
+/// The table that saves of a model with a history write as well.
+const HISTORY: (&str, &[&str]) = (
+    "celerysalt_transitions",
+    &["id", "aggregate", "field", "correlation_id"],
+);
+
 /// Looks whether an entity's table is there with all its columns, whether the rules column is of a JSON or text type and
 /// `NOT NULL`, and whether this crate's own tables are there: worth a call for each entity when the program starts, since
 /// otherwise the first save tells.
@@ -65,7 +71,7 @@ const OWN: [(&str, &[&str]); 2] = [
 /// # Errors
 /// [`CheckError::Unfit`] with each problem: table, column and remedy. The database's own.
 pub async fn check_tables<E: Follow>(db: &impl ConnectionTrait) -> Result<(), CheckError> {
-    let mut problems = own_problems(db).await?;
+    let mut problems = own_problems::<E>(db).await?;
     let table = E::default();
     let columns = columns::read(db, table.schema_name(), table.table_name()).await?;
     problems.extend(entity_problems::<E>(&columns, db.get_database_backend()));
@@ -78,9 +84,12 @@ pub async fn check_tables<E: Follow>(db: &impl ConnectionTrait) -> Result<(), Ch
     }
 }
 
-async fn own_problems(db: &impl ConnectionTrait) -> Result<Vec<TableProblem>, CheckError> {
+async fn own_problems<E: Follow>(
+    db: &impl ConnectionTrait,
+) -> Result<Vec<TableProblem>, CheckError> {
     let mut problems = Vec::new();
-    for (table, needed) in OWN {
+    let has_history = E::followed().def.history().is_some();
+    for (table, needed) in OWN.into_iter().chain(has_history.then_some(HISTORY)) {
         let columns = columns::read(db, None, table).await?;
         if columns.is_empty() || needed.iter().any(|name| !columns.contains_key(*name)) {
             problems.push(TableProblem::NotMigrated { table });

@@ -3,11 +3,13 @@
 mod events;
 mod kept;
 mod pending;
+mod receipts;
 mod transitions;
 
 pub(crate) use events::lock_for_write;
 pub(crate) use kept::{Kept, keep};
 pub(crate) use pending::{Intent, delete_intents, insert_intent, intent, intent_stands, intents};
+pub(crate) use receipts::insert_receipt;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, InsertStatement, OnConflict, Query};

@@ -1,14 +1,39 @@
 //! The ways to save, so that a test can say the same of each.
 
 use celerysalt::rules::Rule;
-use celerysalt_sea_orm::{FollowDelete, FollowSave, Rules};
+use celerysalt_sea_orm::{Follow, FollowDelete, FollowSave, Rules};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, ExecResult, IntoActiveModel, ModelTrait, QueryResult, Statement, TransactionTrait,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult, FromQueryResult,
+    IntoActiveModel, ModelTrait, QueryResult, Statement, TransactionTrait,
 };
 
 use super::order;
+
+/// An active model of any entity that is followed.
+pub trait Followed:
+    ActiveModelTrait<Entity: Follow<ActiveModel = Self>> + ActiveModelBehavior + Send + Sync
+{
+}
+
+impl<A> Followed for A where
+    A: ActiveModelTrait<Entity: Follow<ActiveModel = A>> + ActiveModelBehavior + Send + Sync
+{
+}
+
+/// A model of any entity that is followed.
+pub trait FollowedModel:
+    ModelTrait<Entity: Follow<Model = Self, ActiveModel: ActiveModelBehavior>> + FromQueryResult
+{
+}
+
+impl<M> FollowedModel for M where
+    M: ModelTrait<Entity: Follow<Model = M, ActiveModel: ActiveModelBehavior>> + FromQueryResult
+{
+}
+
+type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
 /// A way to save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +84,11 @@ impl ConnectionTrait for Wrapper<'_> {
 }
 
 impl Path {
-    pub async fn insert(
+    pub async fn insert<A: Followed>(
         self,
         db: &DatabaseConnection,
-        model: order::ActiveModel,
-    ) -> Result<order::Model, DbErr> {
+        model: A,
+    ) -> Result<Model<A>, DbErr> {
         match self {
             Self::Own => model.insert_and_follow(db).await,
             Self::Pool => model.insert(db).await,
@@ -77,11 +102,11 @@ impl Path {
     }
 
     /// In a transaction of the caller's.
-    pub async fn insert_in(
+    pub async fn insert_in<A: Followed>(
         self,
         own: &DatabaseTransaction,
-        model: order::ActiveModel,
-    ) -> Result<order::Model, DbErr> {
+        model: A,
+    ) -> Result<Model<A>, DbErr> {
         match self {
             Self::Savepoint => model.insert_and_follow(own).await,
             Self::Wrapped => model.insert(&Wrapper(own)).await,
@@ -89,11 +114,11 @@ impl Path {
         }
     }
 
-    pub async fn update(
+    pub async fn update<A: Followed>(
         self,
         db: &DatabaseConnection,
-        model: order::ActiveModel,
-    ) -> Result<order::Model, DbErr> {
+        model: A,
+    ) -> Result<Model<A>, DbErr> {
         match self {
             Self::Own => model.update_and_follow(db).await,
             Self::Pool => model.update(db).await,
@@ -107,11 +132,11 @@ impl Path {
     }
 
     /// In a transaction of the caller's.
-    pub async fn update_in(
+    pub async fn update_in<A: Followed>(
         self,
         own: &DatabaseTransaction,
-        model: order::ActiveModel,
-    ) -> Result<order::Model, DbErr> {
+        model: A,
+    ) -> Result<Model<A>, DbErr> {
         match self {
             Self::Savepoint => model.update_and_follow(own).await,
             Self::Wrapped => model.update(&Wrapper(own)).await,
@@ -140,7 +165,11 @@ impl Path {
         }
     }
 
-    pub async fn delete(self, db: &DatabaseConnection, model: order::Model) -> Result<u64, DbErr> {
+    pub async fn delete<M: FollowedModel>(
+        self,
+        db: &DatabaseConnection,
+        model: M,
+    ) -> Result<u64, DbErr> {
         let deleted = match self {
             Self::Own => model.delete_and_follow(db).await?,
             Self::Pool => model.delete(db).await?,
@@ -155,10 +184,10 @@ impl Path {
     }
 
     /// In a transaction of the caller's.
-    pub async fn delete_in(
+    pub async fn delete_in<M: FollowedModel>(
         self,
         own: &DatabaseTransaction,
-        model: order::Model,
+        model: M,
     ) -> Result<u64, DbErr> {
         let deleted = match self {
             Self::Savepoint => model.delete_and_follow(own).await?,

@@ -27,8 +27,13 @@ pub fn take(sent: &Sent) -> Vec<String> {
 
 fn short(sql: &str) -> String {
     let verb = sql.split_whitespace().next().unwrap();
-    let table = ["celerysalt_pending", "celerysalt_outbox", "orders"]
-        .into_iter()
-        .find(|table| sql.replace('`', "\"").contains(&format!("\"{table}\"")));
+    let table = [
+        "celerysalt_pending",
+        "celerysalt_transitions",
+        "celerysalt_outbox",
+        "orders",
+    ]
+    .into_iter()
+    .find(|table| sql.replace('`', "\"").contains(&format!("\"{table}\"")));
     format!("{verb} {}", table.unwrap_or("?"))
 }
