@@ -28,6 +28,7 @@ impl Choice {
         let databases = chosen.map(|kind| Database {
             kind,
             instance: None,
+            ends: Ends::default(),
         });
         databases.collect()
     }
@@ -40,6 +41,15 @@ pub(crate) enum End {
     Crash,
     /// In good order; clients are disconnected.
     Shutdown,
+}
+
+/// How often a database ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// By a crash.
+    pub(crate) crashes: usize,
+    /// By a shutdown.
+    pub(crate) shutdowns: usize,
 }
 
 struct Kind {
@@ -68,6 +78,8 @@ const KINDS: &[Kind] = &[
 pub(crate) struct Database {
     kind: &'static Kind,
     instance: Option<Instance>,
+    /// How often it was ended so far.
+    pub(crate) ends: Ends,
 }
 
 impl Database {
@@ -91,10 +103,11 @@ impl Database {
 
     /// Ends it and starts it again over the same data.
     pub(crate) fn restart(&mut self, end: End) -> Result<(), Error> {
-        let signals = match end {
-            End::Crash => self.kind.crash,
-            End::Shutdown => self.kind.server.signals(),
+        let (signals, count) = match end {
+            End::Crash => (self.kind.crash, &mut self.ends.crashes),
+            End::Shutdown => (self.kind.server.signals(), &mut self.ends.shutdowns),
         };
+        *count += 1;
         let instance = self.instance.take().ok_or(Error::ServicesDown)?;
         let restarted = server::restart(self.kind.server, &state()?, &instance, signals)?;
         self.instance = Some(restarted);

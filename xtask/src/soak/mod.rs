@@ -58,13 +58,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Error> {
     })
 }
 
-/// A short soak; anything that does not hold is an error.
+/// A short soak on every database; anything that does not hold is an error.
 pub(crate) fn briefly() -> Result<(), Error> {
     let size = Size {
         savers: 8,
         relays: 2,
     };
-    match soak(Choice::Postgres, BRIEFLY, size)?.holds() {
+    match soak(Choice::All, BRIEFLY, size)?.holds() {
         true => Ok(()),
         false => Err(Error::SoakFailed),
     }
@@ -152,6 +152,7 @@ impl Run<'_> {
             ran,
             crew.report()?,
             &crew.losses,
+            &self.database.ends,
         ))
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::crew::Losses;
+use super::database::Ends;
 
 /// What the comparison came to, as `soak report` prints it.
 #[derive(Debug, Default, Deserialize)]
@@ -22,14 +23,20 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// Adds what happened to the processes.
-    pub(crate) fn new(name: &'static str, ran: Duration, report: Report, losses: &Losses) -> Self {
+    /// Adds what happened to the processes and to the database.
+    pub(crate) fn new(
+        name: &'static str,
+        ran: Duration,
+        report: Report,
+        losses: &Losses,
+        ends: &Ends,
+    ) -> Self {
         let own = [
             ("time", format!("{:.1} min", ran.as_secs_f64() / 60.0)),
             ("savers killed", losses.savers.to_string()),
             ("relays killed", losses.relays.to_string()),
-            ("crashes of the database", "1".to_owned()),
-            ("shutdowns of the database", "2".to_owned()),
+            ("crashes of the database", ends.crashes.to_string()),
+            ("shutdowns of the database", ends.shutdowns.to_string()),
         ];
         let own = own.map(|(label, figure)| (label.to_owned(), figure));
         let counted = report.figures.into_iter();
@@ -114,7 +121,8 @@ mod tests {
             relays: 2,
             fallen: fallen.iter().map(|&text| text.to_owned()).collect(),
         };
-        Column::new(name, Duration::from_secs(90), report, &losses)
+        let ends = Ends::default();
+        Column::new(name, Duration::from_secs(90), report, &losses, &ends)
     }
 
     #[test]
