@@ -91,8 +91,9 @@ where
     row::supported(db)?;
     let deleting = if is_transaction::<C>() {
         let moment = plan::Moment::current();
-        let mut plan =
+        let plan =
             transaction::plan_delete::<Entity<A>, C>(db, &model, &moment, Lock::Take).await?;
+        let mut plan = plan.unwrap_or_default();
         (Kept::of(&mut plan), plan.intents)
     } else {
         pool::before_delete::<Entity<A>, C>(db, &model).await?

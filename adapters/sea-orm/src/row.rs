@@ -106,6 +106,16 @@ pub(crate) async fn is_gone<E: Follow, C: ConnectionTrait>(
     Ok(db.query_one(&select).await?.is_none())
 }
 
+/// What becomes of an update whose row is not there: it is refused as SeaORM does it. SeaORM's own statement must not
+/// look again, since it would find a row that another has made meanwhile, whose rules nobody has evaluated.
+pub(crate) fn missing<E: Follow>(model: E::ActiveModel) -> Result<(), DbErr> {
+    let update = E::update(model).validate()?.into_query();
+    if update.get_values().is_empty() {
+        return Ok(()); // Nothing is written: SeaORM only reads.
+    }
+    Err(DbErr::RecordNotUpdated)
+}
+
 /// Writes what is set in a model; nothing when nothing is.
 pub(crate) async fn write<E: Follow, C: ConnectionTrait>(
     db: &C,

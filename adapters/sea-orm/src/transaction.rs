@@ -1,7 +1,7 @@
 //! Saves inside a transaction: the row is read under a lock, and events are kept in the same transaction
 //! after the row was written. Nothing here begins or ends the transaction.
 
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ActiveValue, ConnectionTrait, DbErr, DeleteResult, QueryFilter};
 
 use crate::entity::Follow;
@@ -13,7 +13,10 @@ use crate::tables;
 /// Whether events were kept.
 pub(crate) type Fired = bool;
 
-/// Plans an update; an empty plan when the row is not there, which is SeaORM's to report.
+/// Plans an update.
+///
+/// # Errors
+/// `RecordNotUpdated` when the row is not there.
 pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &mut E::ActiveModel,
@@ -32,7 +35,7 @@ pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
     .await?
     {
         Some(old) => plan::update::<E>(&old, model, moment),
-        None => Ok(Plan::default()),
+        None => row::missing::<E>(model.clone()).map(|()| Plan::default()),
     }
 }
 
@@ -101,15 +104,15 @@ async fn write_spent<E: Follow, C: ConnectionTrait>(
     row::write::<E, C>(db, active).await
 }
 
-/// Plans a delete; the row stays locked.
+/// Plans a delete; the row stays locked. `None` when it is not there.
 pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &E::ActiveModel,
     moment: &Moment,
     lock: Lock,
-) -> Result<Plan, DbErr> {
+) -> Result<Option<Plan>, DbErr> {
     let Some(key) = Key::<E>::of_active(model) else {
-        return Ok(Plan::default());
+        return Ok(Some(Plan::default())); // SeaORM refuses it.
     };
     match row::locked::<E, C>(
         db,
@@ -119,8 +122,8 @@ pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
     )
     .await?
     {
-        Some(old) => plan::delete::<E>(&old, moment),
-        None => Ok(Plan::default()),
+        Some(old) => plan::delete::<E>(&old, moment).map(Some),
+        None => Ok(None),
     }
 }
 
@@ -131,7 +134,11 @@ pub(crate) async fn delete<E: Follow, C: ConnectionTrait>(
     lock: Lock,
 ) -> Result<(DeleteResult, Fired), DbErr> {
     let moment = Moment::current();
-    let plan = plan_delete::<E, C>(db, &model, &moment, lock).await?;
+    let Some(plan) = plan_delete::<E, C>(db, &model, &moment, lock).await? else {
+        // Deletes nothing, not even a row that another makes meanwhile; only SeaORM can make its result.
+        let nothing = E::delete_many().filter(Expr::val(1).eq(0));
+        return Ok((nothing.exec(db).await?, false));
+    };
     let deleted = E::delete(model).exec(db).await?;
     let gone = deleted.rows_affected > 0;
     if gone {

@@ -170,6 +170,27 @@ on_each! {
         }
     }
 
+    async fn a_row_made_anew_at_every_statement_of_an_update(test: &TestDb) {
+        for path in PATHS {
+            for at in 1..STEPS {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{path:?} {at}");
+                let gone = stored_order(&test.db, &number, vec![paid()]).await;
+                order::Entity::delete_by_id(gone.id).exec(&test.db).await.unwrap();
+                let anew = || async {
+                    let mut anew = new_order(&number, vec![paid()]);
+                    anew.id = sea_orm::ActiveValue::Set(gone.id);
+                    path.insert(&test.db, anew).await.unwrap();
+                }.boxed();
+                let db = Interleaved::new(&test.db, at, anew);
+                let updated = only_status(gone.id, "paid").update(&db).await;
+                let is_paid = find(&test.db, &number).await.is_some_and(|row| row.status == "paid");
+                assert_eq!(updated.is_ok(), is_paid, "{number}: {updated:?}");
+                assert_eq!(outbox(&test.db).await.len() - before, usize::from(is_paid), "{number}");
+            }
+        }
+    }
+
     async fn an_update_at_every_statement_of_a_delete(test: &TestDb) {
         for path in PATHS {
             for at in 1..STEPS {

@@ -54,6 +54,7 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         let mut before = None;
         for _ in 0..ATTEMPTS {
             let Some((old, seen)) = row::seen::<E, C>(self.db, &self.key).await? else {
+                row::missing::<E>(model.clone())?;
                 return Ok(model);
             };
             if before
