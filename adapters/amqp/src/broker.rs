@@ -138,7 +138,7 @@ impl Broker for AmqpBroker {
         let settings = &self.0.settings;
         let origin = settings.origin();
         let encoded = batch.iter().map(|envelope| {
-            let outgoing = wire::encode(envelope, settings.dialect, &origin)?;
+            let outgoing = wire::encode(envelope, settings.dialect_of(&envelope.topic), &origin)?;
             Ok(Message {
                 exchange: settings.exchange.as_str().into(),
                 routing_key: envelope.topic.as_str().into(),

@@ -143,7 +143,11 @@ impl<'a> LookThrough<'a> {
         envelope.meta.eta = None;
         envelope.meta.expires = None;
         let settings = &self.broker.settings;
-        let encoded = wire::encode(&envelope, settings.dialect, &settings.origin());
+        let encoded = wire::encode(
+            &envelope,
+            settings.dialect_of(&envelope.topic),
+            &settings.origin(),
+        );
         let encoded = encoded.map_err(|error| BrokerError::Queue {
             queue: self.dead.clone(),
             reason: error.to_string(),

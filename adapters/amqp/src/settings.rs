@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::clock::{SharedClock, SystemClock};
+use celerysalt::topic::{PatternError, TopicPattern};
 use lapin::uri::AMQPUri;
 
 use crate::broker::AmqpBroker;
@@ -36,6 +37,14 @@ pub enum SettingsError {
              for TLS, special characters in a password percent-encoded)"
     )]
     Url,
+    /// A topic pattern is none.
+    #[error("`{pattern}` is no topic pattern: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The environment names no broker.
     #[error(
         "no RabbitMQ URL: set CELERYSALT_RABBITMQ_URL to `amqp://user:password@host:5672/vhost`"
@@ -55,6 +64,7 @@ pub(crate) struct Settings {
     pub(crate) service: String,
     pub(crate) exchange: String,
     pub(crate) dialect: Dialect,
+    pub(crate) dialects: Vec<(TopicPattern, Dialect)>,
     pub(crate) queue_kind: QueueKind,
     pub(crate) delays: String,
     pub(crate) window: usize,
@@ -72,6 +82,7 @@ impl AmqpBuilder {
                 service: "celerysalt".to_owned(),
                 exchange: "tchu_events".to_owned(),
                 dialect: Dialect::default(),
+                dialects: Vec::new(),
                 queue_kind: QueueKind::default(),
                 delays: "celerysalt_delayed".to_owned(),
                 window: 1_000,
@@ -98,6 +109,22 @@ impl AmqpBuilder {
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.settings.dialect = dialect;
         self
+    }
+
+    /// Whose workers are to understand the events of these topics, where that is not everybody's: a mesh in which some
+    /// services are still on tchu-tchu. The first pattern that matches counts.
+    ///
+    /// # Errors
+    /// [`SettingsError::Pattern`].
+    pub fn dialect_of(mut self, pattern: &str, dialect: Dialect) -> Result<Self, SettingsError> {
+        let parsed = pattern
+            .parse()
+            .map_err(|error: PatternError| SettingsError::Pattern {
+                pattern: pattern.to_owned(),
+                reason: error.to_string(),
+            })?;
+        self.settings.dialects.push((parsed, dialect));
+        Ok(self)
     }
 
     /// What kind of queue services declare; one with priorities unless told.
@@ -164,6 +191,15 @@ impl Settings {
             authority, vhost, ..
         } = &self.uri;
         format!("{}:{}/{}", authority.host, authority.port, vhost)
+    }
+
+    /// Whose workers are to understand the events of a topic.
+    pub(crate) fn dialect_of(&self, topic: &str) -> Dialect {
+        let own = self
+            .dialects
+            .iter()
+            .find(|(pattern, _)| pattern.matches(topic));
+        own.map_or(self.dialect, |(_, dialect)| *dialect)
     }
 
     /// As Celery names a writer: `program@host`.

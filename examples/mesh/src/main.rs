@@ -1,0 +1,154 @@
+//! A mesh: the shop and the mails are Rust, the bills (celery-salt) and the stock (tchu-tchu) are Python where one is found.
+//! They share one RabbitMQ, and Redis for answers: set `CELERYSALT_RABBITMQ_URL` and `CELERYSALT_REDIS_URL`.
+
+// A program has no outside; plain `pub` reads better here.
+#![allow(unreachable_pub)]
+
+mod events;
+mod python;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use celerysalt::catalog::Catalog;
+use celerysalt::event::RpcError;
+use celerysalt::prelude::*;
+use celerysalt::publisher::{Publish, Publisher};
+use celerysalt::rpc::{Call, CallError, RpcClient};
+use celerysalt::worker::Worker;
+use celerysalt_amqp::AmqpBroker;
+use celerysalt_amqp::wire::Dialect;
+use celerysalt_redis::RedisResults;
+use rust_decimal::Decimal;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use events::{AskTotal, BillSent, OrderPlaced, Reserve, Total};
+use python::Python;
+
+/// Where the mails report what they did, for `main` to wait for.
+type Sent = mpsc::UnboundedSender<&'static str>;
+
+#[subscribe("order.placed")]
+async fn mail_confirmation(placed: OrderPlaced, State(sent): State<Sent>) {
+    println!(
+        "mails:  thank you for ordering {} at {}",
+        placed.article, placed.amount
+    );
+    let _ = sent.send("confirmation");
+}
+
+#[subscribe("bill.sent")]
+async fn mail_bill(bill: BillSent, State(sent): State<Sent>) {
+    println!("mails:  the bill is {}", bill.amount);
+    let _ = sent.send("bill");
+}
+
+#[subscribe("shop.total")]
+async fn total(asked: AskTotal) -> Result<Total, RpcError> {
+    let tax = Decimal::new(119, 2);
+    println!("shop:   somebody asks for the total of {}", asked.amount);
+    Ok(Total {
+        total: asked.amount * tax,
+    })
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::var_os(celerysalt_amqp::URL_VARIABLE).is_none()
+        || std::env::var_os(celerysalt_redis::URL_VARIABLE).is_none()
+    {
+        println!("A mesh needs servers: set CELERYSALT_RABBITMQ_URL and CELERYSALT_REDIS_URL.");
+        return Ok(());
+    }
+    // An exchange of this run's own, so that it meets no other mesh.
+    let exchange = format!("mesh-{}", Uuid::new_v4().simple());
+    let python = Python::find().await;
+    let (sent, mut reports) = mpsc::unbounded_channel();
+    let shop = service("shop", &exchange)?;
+    start(&shop, "shop", ["total"], sent.clone()).await?;
+    start(
+        &service("mails", &exchange)?,
+        "mails",
+        ["mail_confirmation", "mail_bill"],
+        sent,
+    )
+    .await?;
+    let mut peers = Vec::new();
+    if let Some(python) = &python {
+        peers.push(python.worker("bills", &exchange).await?);
+        peers.push(python.worker("stock", &exchange).await?);
+    }
+
+    let publisher = Publisher::to_broker(Arc::new(shop));
+    if python.is_some() {
+        reserve(&publisher).await?;
+    }
+    let order = OrderPlaced {
+        order_id: Uuid::now_v7(),
+        article: "salt".to_owned(),
+        amount: Decimal::new(1000, 2),
+    };
+    println!("shop:   an order is placed");
+    order.publish(&publisher).await?;
+    for _ in 0..if python.is_some() { 2 } else { 1 } {
+        tokio::time::timeout(Duration::from_secs(60), reports.recv()).await?;
+    }
+    println!(
+        "{}",
+        if python.is_some() {
+            "All four services have talked."
+        } else {
+            "No Python with celery-salt and tchu-tchu: two services have talked."
+        }
+    );
+    Ok(())
+}
+
+/// Calls the stock: once for what there is, once for too much.
+async fn reserve(publisher: &Publisher) -> Result<(), Box<dyn Error>> {
+    let client = RpcClient::new(
+        publisher.clone(),
+        Arc::new(RedisResults::from_env()?.build()),
+    );
+    for count in [3, 30] {
+        let asked = Reserve {
+            article: "salt".to_owned(),
+            count,
+        };
+        match asked.call(&client, Duration::from_secs(30)).await {
+            Ok(reserved) => println!("shop:   {count} reserved, {} left", reserved.left),
+            Err(CallError::Declared(error)) => println!("shop:   {count} not reserved: {error}"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A service's broker. The stock is on tchu-tchu, whose workers know only tasks of that name.
+fn service(name: &str, exchange: &str) -> Result<AmqpBroker, Box<dyn Error>> {
+    let builder = AmqpBroker::from_env()?.service(name).exchange(exchange);
+    Ok(builder.dialect_of("stock.#", Dialect::TchuTchu)?.build())
+}
+
+/// Starts a service of some of this program's handlers. Each would be a program of its own.
+async fn start<const N: usize>(
+    broker: &AmqpBroker,
+    name: &str,
+    handlers: [&str; N],
+    sent: Sent,
+) -> Result<(), Box<dyn Error>> {
+    let own = Catalog::global()?
+        .handlers()
+        .into_iter()
+        .filter(|def| handlers.iter().any(|own| def.name.ends_with(own)));
+    let worker = Worker::builder(Arc::new(broker.clone()), format!("mesh-{name}"))
+        .handlers(own)
+        .results(Arc::new(RedisResults::from_env()?.build()))
+        .state(sent)
+        .build()?;
+    worker.declare().await?;
+    tokio::spawn(worker.run(std::future::pending()));
+    Ok(())
+}
