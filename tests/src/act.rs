@@ -140,6 +140,12 @@ impl Act {
         };
         let topics = bench.topics(order).await;
         assert_eq!(topics, expected, "{label}: committed is {committed}");
+        if (bench.adapter.lacks)(bench.kind, Need::History).is_none() {
+            let kept = bench.history(order).await.len();
+            let before = usize::from(self != Self::Insert);
+            let expected = before + usize::from(committed);
+            assert_eq!(kept, expected, "{label}: the history of a save");
+        }
         if let Some(row) = row {
             let rules = &row.on_change_rules;
             assert!(rules.note().is_none(), "{label}: events travel in the row");

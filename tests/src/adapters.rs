@@ -27,12 +27,13 @@ pub struct Adapter {
 }
 
 /// Every adapter.
-pub const ALL: [Adapter; 6] = [
+pub const ALL: [Adapter; 7] = [
     sea_orm::FOLLOW,
     sea_orm::TRANSACTION,
     sea_orm::POOL,
     sea_orm::MANY,
     diesel::DIESEL,
+    diesel::DIESEL_ASYNC,
     plain::PLAIN,
 ];
 

@@ -42,6 +42,40 @@ pub struct Fired {
     pub meta: Json,
 }
 
+/// A transition as it stands in the history; values as JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// What the save did.
+    pub operation: String,
+    /// The field.
+    pub field: String,
+    /// Its old value.
+    pub old: Option<String>,
+    /// Its new value.
+    pub new: Option<String>,
+    /// The rule that fired, if one did.
+    pub rule: Option<String>,
+    /// The event that it fired.
+    pub event: Option<String>,
+    /// Who saved.
+    pub actor: Option<String>,
+}
+
+impl Told {
+    fn read(row: &QueryResult) -> Self {
+        let text = |column: &str| row.try_get("", column).unwrap();
+        Self {
+            operation: row.try_get("", "operation").unwrap(),
+            field: row.try_get("", "field").unwrap(),
+            old: text("old_value"),
+            new: text("new_value"),
+            rule: text("rule_id"),
+            event: text("event_id"),
+            actor: text("actor"),
+        }
+    }
+}
+
 impl Bench {
     /// An adapter on a database that is migrated and has the adapter's table.
     pub async fn open(
@@ -132,6 +166,29 @@ impl Bench {
     pub async fn topics(&self, order: &Order) -> Vec<String> {
         let fired = self.fired(order).await;
         fired.into_iter().map(|event| event.topic).collect()
+    }
+
+    /// What the history tells of an order, in its order.
+    pub async fn history(&self, order: &Order) -> Vec<Told> {
+        let text = self.text_type();
+        let columns = [
+            "operation",
+            "field",
+            "old_value",
+            "new_value",
+            "rule_id",
+            "event_id",
+            "actor",
+        ]
+        .map(|column| format!("CAST({column} AS {text}) AS {column}"));
+        let sql = format!(
+            "SELECT {} FROM celerysalt_transitions WHERE aggregate = $1 ORDER BY at, id",
+            columns.join(", ")
+        );
+        let rows = self
+            .query(sql, [format!("order:{}", order.id).into()])
+            .await;
+        rows.iter().map(Told::read).collect()
     }
 
     /// The rules column of an order, as it stands there.

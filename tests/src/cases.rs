@@ -1,30 +1,36 @@
 //! Every case of the kit, in groups: what rules and saves promise, one by one.
 
 mod attaching;
+mod bulk;
 mod chains;
 mod concurrency;
 mod cost;
 mod cutting;
 mod firing;
+mod history;
 mod killing;
 mod merging;
 mod old_row;
 mod operators;
+mod outside;
 mod templates;
 mod transactions;
 
 use crate::case::{Case, Group};
 
 /// Every group.
-pub const GROUPS: [Group; 12] = [
+pub const GROUPS: [Group; 15] = [
     firing::GROUP,
     operators::GROUP,
     old_row::GROUP,
     merging::GROUP,
     attaching::GROUP,
+    outside::GROUP,
     templates::GROUP,
     chains::GROUP,
     transactions::GROUP,
+    bulk::GROUP,
+    history::GROUP,
     cost::GROUP,
     concurrency::GROUP,
     cutting::GROUP,

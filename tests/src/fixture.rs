@@ -32,6 +32,9 @@ pub trait Fixture: Send + Sync {
     }
 }
 
+/// How many rows a bulk save takes at a time: few, so that the cases need several chunks.
+pub const CHUNK: usize = 3;
+
 /// Something that is done with an order.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant)] // a case has a handful of them
@@ -42,6 +45,10 @@ pub enum Step {
     Update(Order, Change),
     /// Deletes its row, by one who remembers the row so.
     Delete(Order),
+    /// Writes some columns of all these rows in one bulk save, [`CHUNK`] rows at a time.
+    UpdateMany(Vec<Uuid>, Change),
+    /// Deletes all these rows in one bulk save, [`CHUNK`] rows at a time.
+    DeleteMany(Vec<Uuid>),
     /// In a transaction: these steps in a savepoint, which ends so; rolled back at the first step that fails.
     Savepoint(Vec<Step>, End),
     /// In a transaction: a step that fails, after which the caller goes on.
@@ -82,6 +89,10 @@ pub enum Need {
     GoesOnAfterFailure,
     /// A save that fires sends one statement more than one that does not.
     OneInsert,
+    /// Saves of many rows at once.
+    Bulk,
+    /// The history of saves.
+    History,
     /// A rule that does not fire costs no statement.
     FreeRules,
 }

@@ -18,7 +18,8 @@ macro_rules! order {
             name = "order",
             key = "id",
             events = [OrderMade, OrderPaid, OrderGone, OrderRemarked, OrderTold],
-            code_rules = code_rules
+            code_rules = code_rules,
+            history("status")
         )]
         pub struct Order {
             /// Its identity.

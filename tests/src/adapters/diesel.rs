@@ -1,12 +1,13 @@
 //! Diesel, on a connection of its own for each save that runs at the same time.
 
+mod asynchronous;
 mod model;
 mod values;
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use celerysalt_diesel::{FollowSave, FollowUpdate};
+use celerysalt_diesel::{FollowMany, FollowSave, FollowUpdate};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
@@ -15,9 +16,11 @@ use uuid::Uuid;
 
 use super::Adapter;
 use crate::databases::{KINDS, Kind};
-use crate::fixture::{End, Failure, Fixture, Step};
+use crate::fixture::{CHUNK, End, Failure, Fixture, Step};
 use crate::order::Order;
 use values::Stored;
+
+pub(super) use asynchronous::DIESEL_ASYNC;
 
 /// `*_and_follow` of Diesel's own connections.
 pub const DIESEL: Adapter = Adapter {
@@ -63,11 +66,20 @@ impl<C> Idle<C> {
     }
 }
 
+/// What every connection to SQLite begins with.
+const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF";
+
+/// The file in a URL as sqlx writes them.
+fn sqlite_file(url: &str) -> &str {
+    let file = url.strip_prefix("sqlite://").unwrap_or(url);
+    file.split('?').next().unwrap_or(file)
+}
+
 macro_rules! fixture {
     ($name:ident, $conn:ty, $model:ident, $transaction:ident, $connect:expr) => {
         mod $name {
             use super::*;
-            use model::$model::{Id, Row, RowChanges, orders};
+            use model::$model::{Id, Row, RowChanges, of, orders};
 
             pub(super) fn open(url: String) -> Arc<dyn Fixture> {
                 let connect: fn(&str) -> $conn = $connect;
@@ -141,6 +153,18 @@ macro_rules! fixture {
                             .map(drop)?;
                     }
                     Step::Delete(order) => Row::from(order).delete_and_follow(conn).map(drop)?,
+                    Step::UpdateMany(ids, change) => {
+                        let changes = RowChanges::from(change);
+                        Row::follow_update_many(of(ids))
+                            .set(changes)
+                            .chunk_size(CHUNK)
+                            .execute(conn)?;
+                    }
+                    Step::DeleteMany(ids) => {
+                        Row::follow_delete_many(of(ids))
+                            .chunk_size(CHUNK)
+                            .execute(conn)?;
+                    }
                     Step::Savepoint(..) | Step::Caught(_) => {
                         panic!("{step:?} without a transaction")
                     }
@@ -157,12 +181,8 @@ fixture!(
     sqlite,
     immediate_transaction,
     |url| {
-        let file = url
-            .trim_start_matches("sqlite://")
-            .trim_end_matches("?mode=rwc");
-        let mut conn = SqliteConnection::establish(file).unwrap();
-        conn.batch_execute("PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF")
-            .unwrap();
+        let mut conn = SqliteConnection::establish(sqlite_file(url)).unwrap();
+        conn.batch_execute(SQLITE_SETTINGS).unwrap();
         conn
     }
 );

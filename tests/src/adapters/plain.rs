@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use celerysalt::outbox::OutboxError;
 use celerysalt_plain::SaveError;
+use celerysalt_sql::HistoryError;
 use futures::future::LocalBoxFuture;
 
 use super::Adapter;
@@ -22,6 +23,7 @@ pub(super) const PLAIN: Adapter = Adapter {
         (_, Need::LockedRow) => {
             Some("a plain struct is followed from memory; the lock on its row is the user's own")
         }
+        (_, Need::Bulk) => Some("a plain struct is saved alone"),
         (Kind::Postgres, Need::GoesOnAfterFailure) => Some(super::ABORTED),
         _ => None,
     },
@@ -59,6 +61,8 @@ enum StoreError {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
 }
 
 impl From<sqlx::Error> for Failure {

@@ -16,8 +16,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::Adapter;
-use crate::databases::{self, Kind};
-use crate::fixture::{End, Failure, Fixture, Need, Step};
+use crate::databases::{self, KINDS, Kind};
+use crate::fixture::{CHUNK, End, Failure, Fixture, Need, Step};
 use crate::order::Order;
 
 pub use model::tables;
@@ -25,7 +25,7 @@ pub use model::tables;
 /// `*_and_follow`: a transaction of its own, a savepoint in the caller's.
 pub const FOLLOW: Adapter = Adapter {
     name: "sea-orm",
-    databases: &[Kind::Sqlite, Kind::Postgres],
+    databases: &KINDS,
     tables,
     lacks: |_, _| None,
     open: |_, url| open(Way::Follow, url),
@@ -58,7 +58,8 @@ pub const POOL: Adapter = Adapter {
         Need::FreeRules => Some(
             "on a bare pool the adapter writes a row with rules itself, and SeaORM reads it back",
         ),
-        Need::LockedRow => None,
+        Need::Bulk => Some("a bulk save has a transaction of its own on a pool too"),
+        Need::LockedRow | Need::History => None,
     },
     open: |_, url| open(Way::Pool, url),
     ..FOLLOW
@@ -197,6 +198,17 @@ async fn one<C: ConnectionTrait + TransactionTrait>(
                 true => order.delete_and_follow(db).await?,
                 false => order.delete(db).await?,
             };
+        }
+        Step::UpdateMany(ids, change) => {
+            let changes = model::written(Order::pending([]), change);
+            let rows = model::Entity::follow_update_many().set(changes);
+            let rows = rows.filter(model::Column::Id.is_in(ids));
+            rows.chunk_size(CHUNK).exec(db).await?;
+        }
+        Step::DeleteMany(ids) => {
+            let rows = model::Entity::follow_delete_many();
+            let rows = rows.filter(model::Column::Id.is_in(ids));
+            rows.chunk_size(CHUNK).exec(db).await?;
         }
         Step::Savepoint(..) | Step::Caught(_) => panic!("{step:?} without a transaction"),
     }

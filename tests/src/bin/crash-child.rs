@@ -14,7 +14,7 @@ use celerysalt_tests::{adapters, boundary, cases, databases, relaying};
 /// - `handle URL JOURNAL N` delivers what is due, SIGKILLed in the handler of event N.
 ///
 /// Exits 0 when it got to the end before.
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();

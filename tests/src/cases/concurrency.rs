@@ -4,6 +4,7 @@ use std::sync::Barrier;
 
 use celerysalt::rules::Rule;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::bench::Bench;
 use crate::case;
@@ -13,6 +14,8 @@ use crate::order::{Change, Order, paid};
 use crate::tell::{assert_told, tells};
 
 const LOCKED: &[Need] = &[Need::LockedRow];
+/// How often they try.
+const ROUNDS: usize = 5;
 /// How many save at once.
 const SAVERS: usize = 8;
 
@@ -32,7 +35,10 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// Saves what each saver has to save, all at once, each on a thread of its own.
-fn at_once(bench: &Bench, step: impl Fn(usize) -> Step + Sync) -> Vec<Result<(), Failure>> {
+pub(super) fn at_once(
+    bench: &Bench,
+    step: impl Fn(usize) -> Step + Sync,
+) -> Vec<Result<(), Failure>> {
     let runtime = tokio::runtime::Handle::current();
     let start = Barrier::new(SAVERS);
     std::thread::scope(|scope| {
@@ -40,6 +46,9 @@ fn at_once(bench: &Bench, step: impl Fn(usize) -> Step + Sync) -> Vec<Result<(),
             let (runtime, start, step) = (&runtime, &start, &step);
             let fixture = &bench.fixture;
             scope.spawn(move || {
+                // Each with a connection, before the first begins.
+                start.wait();
+                runtime.block_on(fixture.load(Uuid::nil()));
                 let step = step(n);
                 start.wait();
                 runtime.block_on(fixture.save(step))
@@ -51,14 +60,14 @@ fn at_once(bench: &Bench, step: impl Fn(usize) -> Step + Sync) -> Vec<Result<(),
     })
 }
 
-fn all_saved(outcomes: Vec<Result<(), Failure>>) {
+pub(super) fn all_saved(outcomes: Vec<Result<(), Failure>>) {
     for outcome in outcomes {
         outcome.unwrap();
     }
 }
 
 async fn fires_once(bench: Bench, rule: Rule) {
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         let order = bench.stored([rule.clone()]).await;
         let pay = |_| Step::Update(order.clone(), Change::of().status("paid"));
         all_saved(at_once(&bench, pay));

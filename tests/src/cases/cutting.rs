@@ -1,11 +1,15 @@
 //! A save that is cut off (its future is dropped where it waits, or it unwinds from a statement) is there with its
 //! events, or neither is; so is a caller's transaction.
 
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
 use crate::act::{Act, FORMS, Form};
 use crate::bench::Bench;
 use crate::case;
 use crate::case::{Case, Group, Place};
-use crate::databases::Sessions;
+use crate::databases::{Kind, Sessions};
+use crate::fixture::Failure;
 
 const CASES: &[Case] = &[
     case!(cut_off_anywhere_in_an_insert).at(Place::OwnProcess),
@@ -45,21 +49,19 @@ async fn cut_through(bench: &Bench, act: Act) {
             continue;
         }
         let cuts = cut_each(bench, form, act).await;
-        assert!(cuts >= 1, "{form:?} {act:?} was never cut");
+        // SQLite's answer may be there before anybody has waited for it.
+        let may_not_wait = bench.kind == Kind::Sqlite && !bench.fixture.is_blocking();
+        let label = format!("{form:?} {act:?}");
+        assert!(cuts >= 1 || may_not_wait, "{label} was never cut");
     }
 }
 
 /// How many cuts there were until the save came to its end.
 async fn cut_each(bench: &Bench, form: Form, act: Act) -> u64 {
-    let boundary = bench.boundary.expect("the case runs in its own process");
     for n in 1..MOST_PLACES {
         let order = act.prepare(bench).await;
         let ours = Sessions::of(&bench.raw).await;
-        let cut = bench.reopened().await;
-        let save = act.run(&*cut.fixture, form, order.id);
-        let blocks = cut.fixture.is_blocking();
-        let saved = boundary.cut_off(n, blocks, save).await;
-        cut.fixture.close().await;
+        let saved = cut_off(bench, form, act, order.id, n);
         ours.until_alone(&bench.raw).await;
         let label = format!("{form:?} {act:?} cut off at place {n}");
         let committed = act.assert_whole(bench, &order, &label).await;
@@ -70,4 +72,27 @@ async fn cut_each(bench: &Bench, form: Form, act: Act) -> u64 {
         }
     }
     panic!("{form:?} {act:?} waited {MOST_PLACES} times and more");
+}
+
+/// The outcome of a save that came to its end before it was cut off. Its connections end with a runtime of its own, as
+/// with a process: one that was left in the middle of an answer may not be fit for use or for a proper goodbye.
+fn cut_off(bench: &Bench, form: Form, act: Act, id: Uuid, n: u64) -> Option<Result<(), Failure>> {
+    let boundary = bench.boundary.expect("the case runs in its own process");
+    let cut = || {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let bench = bench.reopened().await;
+            // So that it is not cut off while it connects: there is nothing to lose there.
+            bench.fixture.load(id).await;
+            let save = act.run(&*bench.fixture, form, id);
+            let blocks = bench.fixture.is_blocking();
+            let saved = boundary.cut_off(n, blocks, save).await;
+            if bench.kind == Kind::Sqlite {
+                // What a thread of its own has been asked for is done, whoever is gone.
+                bench.fixture.close().await;
+            }
+            saved
+        })
+    };
+    std::thread::scope(|scope| scope.spawn(cut).join().unwrap())
 }

@@ -40,7 +40,8 @@ macro_rules! model {
                                                                 $crate::events::OrderRemarked,
                                                                 $crate::events::OrderTold,
                                                             ],
-                                                            code_rules = $crate::order::code_rules
+                                                            code_rules = $crate::order::code_rules,
+            history("status")
                                                         )]
         pub(crate) struct Row {
             id: Id,
@@ -72,6 +73,16 @@ macro_rules! model {
             paid_at: Option<Option<Instant>>,
             details: Option<::serde_json::Value>,
             on_change_rules: Option<::celerysalt_diesel::Rules>,
+        }
+
+        /// The rows of these keys.
+        pub(crate) fn of(
+            ids: Vec<::uuid::Uuid>,
+        ) -> ::diesel::dsl::Filter<orders::table, ::diesel::dsl::EqAny<orders::id, Vec<Id>>> {
+            use ::diesel::{ExpressionMethods, QueryDsl};
+
+            let keys: Vec<Id> = ids.into_iter().map(Stored::of).collect();
+            orders::table.filter(orders::id.eq_any(keys))
         }
 
         impl From<$crate::order::Order> for Row {

@@ -115,30 +115,28 @@ macro_rules! store {
             async fn one(own: &mut Transaction<'_, $database>, step: Step) -> Result<(), Failure> {
                 match step {
                     Step::Insert(order) => {
-                        let persist = async |order: &Order, events: &Fired| {
-                            write(own, INSERT, order, events).await
+                        let persist = async |order: &Order, fired: &Fired| {
+                            write(own, INSERT, order, fired).await
                         };
                         Tracked::new(order).save_with(persist).await?;
                     }
                     Step::Update(order, change) => {
                         let mut tracked = Tracked::loaded(order.clone());
                         *tracked = change.on(order);
-                        let persist = async |order: &Order, events: &Fired| {
-                            write(own, UPDATE, order, events).await
+                        let persist = async |order: &Order, fired: &Fired| {
+                            write(own, UPDATE, order, fired).await
                         };
                         tracked.save_with(persist).await?;
                     }
                     Step::Delete(order) => {
-                        let remove = async |order: &Order, events: &Fired| {
+                        let remove = async |order: &Order, fired: &Fired| {
                             let delete = sqlx::query(DELETE).bind(order.id.to_string());
                             delete.execute(&mut **own).await?;
-                            Ok::<_, StoreError>($append(own, events, Utc::now()).await?)
+                            keep(own, fired).await
                         };
                         Tracked::loaded(order).delete_with(remove).await?;
                     }
-                    Step::Savepoint(..) | Step::Caught(_) => {
-                        panic!("{step:?} without a transaction")
-                    }
+                    other => panic!("{other:?} is not for this adapter alone"),
                 }
                 Ok(())
             }
@@ -147,7 +145,7 @@ macro_rules! store {
                 own: &mut Transaction<'_, $database>,
                 sql: &'static str,
                 order: &Order,
-                events: &Fired,
+                fired: &Fired,
             ) -> Result<(), StoreError> {
                 let written = sqlx::query(sql)
                     .bind(&order.code)
@@ -159,7 +157,15 @@ macro_rules! store {
                 if written.rows_affected() == 0 {
                     return Err(sqlx::Error::RowNotFound.into());
                 }
-                Ok($append(own, events, Utc::now()).await?)
+                keep(own, fired).await
+            }
+
+            async fn keep(
+                own: &mut Transaction<'_, $database>,
+                fired: &Fired,
+            ) -> Result<(), StoreError> {
+                $append(own, fired, Utc::now()).await?;
+                Ok(celerysalt_sql::history::append_in(&mut **own, fired.transitions()).await?)
             }
         }
     };

@@ -14,7 +14,8 @@ use crate::order::{self, Change, Order};
 #[follow(
     name = "order",
     events = [OrderMade, OrderPaid, OrderGone, OrderRemarked, OrderTold],
-    code_rules = order::code_rules
+    code_rules = order::code_rules,
+    history("status")
 )]
 pub(super) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
