@@ -139,7 +139,10 @@ async fn python_honours_eta_expires_and_versions() {
 
 /// What handlers of a Rust service got.
 #[derive(Clone, Default)]
-struct Got(Arc<Mutex<Vec<(String, Arc<Envelope>)>>>);
+struct Got(Arc<Mutex<Vec<Come>>>);
+
+/// A handler's name, and what it got.
+type Come = (String, Arc<Envelope>);
 
 impl Got {
     fn handler(&self, name: &str, pattern: &str, version: VersionSpec) -> HandlerDef {
@@ -163,7 +166,7 @@ impl Got {
         }
     }
 
-    async fn until(&self, count: usize) -> Vec<(String, Arc<Envelope>)> {
+    async fn until(&self, count: usize) -> Vec<Come> {
         let enough = async {
             while self.0.lock().unwrap().len() < count {
                 tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,5 +1,5 @@
 //! What a newcomer sees, with the events in the process and over RabbitMQ.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::process::Command;
 

@@ -81,7 +81,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 a: a.parse()?,
                 b: b.parse()?,
             };
-            Ok(call(&client(&transport), &request).await)
+            call(&client(&transport), &request).await;
+            Ok(())
         }
         _ => Err("usage: rpc-calculator [serve | call A B]".into()),
     }
