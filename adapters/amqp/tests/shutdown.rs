@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// The child's mesh and how it behaves; only a child has it.
 const CHILD: &str = "CELERYSALT_SHUTDOWN_CHILD";
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_runs_ends_before_its_process_does() {

@@ -11,6 +11,7 @@
 mod support;
 
 use celerysalt_diesel::asynchronous::{FollowConnection, FollowSave, FollowUpdate};
+use diesel::connection::SimpleConnection;
 use diesel::sqlite::Sqlite;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, bb8, deadpool};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
@@ -65,27 +66,34 @@ fn a_pool_throws_a_connection_away_whose_save_was_dropped() {
     let test = TestDb::new();
     let conn = &mut test.connect();
     let order = stored(conn, "1", vec![paid()]);
+    let pool = bb8::Pool::builder().max_size(1).build(manager(&test));
+    let pool = RUNTIME.block_on(pool).unwrap();
+    let taken = || async {
+        let mut pooled = pool.get().await.unwrap();
+        wait_for_locks(&mut pooled).await;
+        pooled
+    };
+    let mut pooled = RUNTIME.block_on(taken());
+    // Another writes, so that the save waits at its first statement.
+    conn.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let mut save = Box::pin(only_status("paid").update_and_follow(order.id, &mut pooled));
+    let polled = RUNTIME.block_on(polled_once(save.as_mut()));
+    assert!(polled.is_pending());
+    conn.batch_execute("ROLLBACK").unwrap();
+    drop(save);
+    drop(pooled);
     RUNTIME.block_on(async {
-        let pool = bb8::Pool::builder()
-            .max_size(1)
-            .build(manager(&test))
-            .await
-            .unwrap();
-        let mut pooled = pool.get().await.unwrap();
-        {
-            let mut save =
-                std::pin::pin!(only_status("paid").update_and_follow(order.id, &mut pooled));
-            // Its first statement is on its way.
-            assert!(polled_once(save.as_mut()).await.is_pending());
-        }
-        drop(pooled);
-        let mut pooled = pool.get().await.unwrap();
-        only_status("paid")
-            .update_and_follow(order.id, &mut pooled)
-            .await
-            .unwrap();
+        let mut pooled = taken().await;
+        let save = only_status("paid").update_and_follow(order.id, &mut pooled);
+        save.await.unwrap();
     });
     assert_eq!(outbox(conn).len(), 1);
+}
+
+/// Lets a connection wait until the write lock is free.
+async fn wait_for_locks(conn: &mut impl diesel_async::SimpleAsyncConnection) {
+    let timeout = "PRAGMA busy_timeout = 60000";
+    conn.batch_execute(timeout).await.unwrap();
 }
 
 /// Polls once.

@@ -144,7 +144,7 @@ async fn until_one_waits(database: &Mysql) {
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), wait)
+    tokio::time::timeout(Duration::from_secs(60), wait)
         .await
         .unwrap();
 }

@@ -165,7 +165,7 @@ async fn is_woken_by_what_another_connection_writes() {
     // The first ring says that it listens now.
     outbox.changed().await;
     let writer = SqlOutbox::postgres(database.pool.clone());
-    let within = Duration::from_secs(20);
+    let within = Duration::from_secs(60);
     for number in 0..2 {
         // A ring is kept for one who comes late; only a new one is to count.
         while tokio::time::timeout(Duration::ZERO, outbox.changed())

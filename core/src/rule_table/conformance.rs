@@ -356,6 +356,6 @@ async fn until_loaded(revision: u64) {
 
 /// What comes soon, or the case fails.
 async fn within<F: Future>(future: F) -> F::Output {
-    let limit = Duration::from_secs(30);
+    let limit = Duration::from_secs(60);
     tokio::time::timeout(limit, future).await.unwrap()
 }

@@ -1,5 +1,7 @@
 //! SQLite files.
 
+use std::time::Duration;
+
 use celerysalt_migrations::{Dialect, sqlx::migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, SqlitePool};
@@ -27,6 +29,8 @@ impl Sqlite {
         let file = folder.path().join("test.db");
         let options = SqliteConnectOptions::new()
             .filename(&file)
+            // Long: the queue for the write lock is not fair, and a machine may be busy.
+            .busy_timeout(Duration::from_secs(60))
             .journal_mode(SqliteJournalMode::Wal)
             .create_if_missing(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();

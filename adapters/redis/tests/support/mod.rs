@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 /// Awaits what must come.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future)
+    timeout(Duration::from_secs(60), future)
         .await
         .expect("it comes in time")
 }

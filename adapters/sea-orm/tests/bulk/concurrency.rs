@@ -84,7 +84,7 @@ async fn wait_for_a_lock(db: &DatabaseConnection) {
     let sql = "SELECT 1 AS waits FROM pg_locks WHERE NOT granted AND transactionid IN
                (SELECT transactionid FROM pg_locks l WHERE l.granted AND l.transactionid IS NOT NULL AND l.pid IN
                 (SELECT pid FROM pg_locks r WHERE r.relation = 'orders'::regclass))";
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + Duration::from_secs(60);
     loop {
         let waiting = Statement::from_string(db.get_database_backend(), sql);
         if db.query_one_raw(waiting).await.unwrap().is_some() {

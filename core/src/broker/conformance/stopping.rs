@@ -1,3 +1,5 @@
+//! What a consumer does that is told to stop.
+
 use super::{Bench, Subject, assert_quiet, name, next};
 
 /// A shutdown is no crash: what a stopped consumer gives back is not counted, and does not come to it again.
