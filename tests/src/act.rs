@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use celerysalt::clock::{self, SharedClock};
+use celerysalt::inbox::Receipt;
 use celerysalt::model::Operation;
 use celerysalt::rules::Rule;
 use celerysalt::testing::TestClock;
@@ -36,18 +37,24 @@ pub enum Form {
     Alone,
     /// In a transaction of the caller's.
     InTransaction,
+    /// By a handler that takes effect once, of an event that has the order's id.
+    InHandler,
 }
 
 /// Every act.
 pub const ACTS: [Act; 4] = [Act::Insert, Act::Pay, Act::AttachAndPay, Act::Delete];
 /// Every form.
-pub const FORMS: [Form; 2] = [Form::Alone, Form::InTransaction];
+pub const FORMS: [Form; 3] = [Form::Alone, Form::InTransaction, Form::InHandler];
 
 impl Form {
     /// Whether an adapter has it.
     pub fn is_known_to(self, bench: &Bench) -> bool {
-        let lacks = bench.adapter.lacks;
-        self == Self::Alone || lacks(bench.kind, Need::Transaction).is_none()
+        let need = match self {
+            Self::Alone => return true,
+            Self::InTransaction => Need::Transaction,
+            Self::InHandler => Need::Inbox,
+        };
+        (bench.adapter.lacks)(bench.kind, need).is_none()
     }
 }
 
@@ -84,6 +91,10 @@ impl Act {
         match form {
             Form::Alone => fixture.save(step).await,
             Form::InTransaction => fixture.transaction(vec![step], End::Commit).await,
+            Form::InHandler => {
+                let receipt = Receipt::new(id, "shop::handler");
+                fixture.once(&receipt, vec![step]).await.map(drop)
+            }
         }
     }
 
@@ -127,9 +138,9 @@ impl Act {
         }
     }
 
-    /// After a restart: asserts that the events of a committed act are there and no others, and that the row is as it
-    /// should be. Returns whether the act is committed.
-    pub async fn assert_whole(self, bench: &Bench, order: &Order, label: &str) -> bool {
+    /// After a restart: asserts that the events of a committed act are there and no others, its receipt in a handler too,
+    /// and that the row is as it should be. Returns whether the act is committed.
+    pub async fn assert_whole(self, bench: &Bench, form: Form, order: &Order, label: &str) -> bool {
         clock::scope(later(), bench.fixture.recover()).await;
         let row = bench.fixture.load(order.id).await;
         let committed = self.is_committed(row.as_ref());
@@ -140,6 +151,12 @@ impl Act {
         };
         let topics = bench.topics(order).await;
         assert_eq!(topics, expected, "{label}: committed is {committed}");
+        let receipts = i64::from(committed && form == Form::InHandler);
+        assert_eq!(
+            bench.receipts(order.id).await,
+            receipts,
+            "{label}: receipts"
+        );
         if (bench.adapter.lacks)(bench.kind, Need::History).is_none() {
             let kept = bench.history(order).await.len();
             let before = usize::from(self != Self::Insert);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use celerysalt::rules::Rule;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use crate::adapters::Adapter;
 use crate::boundary::Boundary;
@@ -189,6 +190,15 @@ impl Bench {
             .query(sql, [format!("order:{}", order.id).into()])
             .await;
         rows.iter().map(Told::read).collect()
+    }
+
+    /// How many handlers have a receipt of an event.
+    pub async fn receipts(&self, event: Uuid) -> i64 {
+        let text = self.text_type();
+        let count = "SELECT COUNT(*) AS n FROM celerysalt_inbox";
+        let sql = format!("{count} WHERE CAST(event_id AS {text}) = $1");
+        let rows = self.query(sql, [event.to_string().into()]).await;
+        rows[0].try_get("", "n").unwrap()
     }
 
     /// The rules column of an order, as it stands there.

@@ -8,6 +8,7 @@ mod cost;
 mod cutting;
 mod firing;
 mod history;
+mod inbox;
 mod killing;
 mod merging;
 mod old_row;
@@ -19,7 +20,7 @@ mod transactions;
 use crate::case::{Case, Group};
 
 /// Every group.
-pub const GROUPS: [Group; 15] = [
+pub const GROUPS: [Group; 16] = [
     firing::GROUP,
     operators::GROUP,
     old_row::GROUP,
@@ -33,6 +34,7 @@ pub const GROUPS: [Group; 15] = [
     history::GROUP,
     cost::GROUP,
     concurrency::GROUP,
+    inbox::GROUP,
     cutting::GROUP,
     killing::GROUP,
 ];

@@ -2,6 +2,7 @@
 //! [`adapters::ALL`](crate::adapters::ALL).
 
 use async_trait::async_trait;
+use celerysalt::inbox::{Once, Receipt};
 use uuid::Uuid;
 
 use crate::order::{Change, Order};
@@ -16,6 +17,11 @@ pub trait Fixture: Send + Sync {
 
     /// These steps in one transaction of the caller's, which ends so; rolled back at the first step that fails.
     async fn transaction(&self, steps: Vec<Step>, end: End) -> Result<(), Failure>;
+
+    /// A delivery to a handler that takes effect once and does these steps; it fails at the first step that does.
+    async fn once(&self, receipt: &Receipt, steps: Vec<Step>) -> Result<Once<()>, Failure> {
+        panic!("no inbox, for {receipt} that does {steps:?}")
+    }
 
     /// The row, as a caller loads it.
     async fn load(&self, id: Uuid) -> Option<Order>;
@@ -91,6 +97,8 @@ pub enum Need {
     OneInsert,
     /// Saves of many rows at once.
     Bulk,
+    /// Handlers that take effect once.
+    Inbox,
     /// The history of saves.
     History,
     /// A rule that does not fire costs no statement.

@@ -7,6 +7,7 @@ mod values;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use celerysalt::inbox::{Once, Receipt};
 use celerysalt_diesel::{FollowMany, FollowSave, FollowUpdate};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -99,6 +100,18 @@ macro_rules! fixture {
                         outcome.or_else(Rolled::failure)
                     };
                     self.with(run)
+                }
+
+                async fn once(
+                    &self,
+                    receipt: &Receipt,
+                    steps: Vec<Step>,
+                ) -> Result<Once<()>, Failure> {
+                    let work = |conn: &mut $conn| {
+                        let mut steps = steps.into_iter();
+                        steps.try_for_each(|step| one(conn, step))
+                    };
+                    self.with(|conn| celerysalt_diesel::once(receipt, conn, work))
                 }
 
                 async fn load(&self, id: Uuid) -> Option<Order> {

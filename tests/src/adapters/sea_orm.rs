@@ -6,6 +6,7 @@ mod model;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use celerysalt::inbox::{Once, Receipt};
 use celerysalt_sea_orm::{FollowMany as _, FollowSave as _, FollowedMany};
 use futures::future::LocalBoxFuture;
 use sea_orm::{
@@ -59,6 +60,7 @@ pub const POOL: Adapter = Adapter {
             "on a bare pool the adapter writes a row with rules itself, and SeaORM reads it back",
         ),
         Need::Bulk => Some("a bulk save has a transaction of its own on a pool too"),
+        Need::Inbox => Some("a handler that takes effect once works in a transaction"),
         Need::LockedRow | Need::History => None,
     },
     open: |_, url| open(Way::Pool, url),
@@ -109,6 +111,16 @@ impl Fixture for SeaOrm {
         };
         let own = self.db.begin_with_options(immediate).await?;
         all(self.way, own, steps, end).await
+    }
+
+    async fn once(&self, receipt: &Receipt, steps: Vec<Step>) -> Result<Once<()>, Failure> {
+        let work = async |own: &DatabaseTransaction| {
+            for step in steps {
+                one(self.way, own, step).await?;
+            }
+            Ok(())
+        };
+        celerysalt_sea_orm::once(receipt, &self.db, work).await
     }
 
     async fn load(&self, id: Uuid) -> Option<Order> {

@@ -17,7 +17,7 @@ const LOCKED: &[Need] = &[Need::LockedRow];
 /// How often they try.
 const ROUNDS: usize = 5;
 /// How many save at once.
-const SAVERS: usize = 8;
+pub(super) const SAVERS: usize = 8;
 
 const CASES: &[Case] = &[
     case!(one_transition_of_a_one_time_rule_fires_once).needs(LOCKED),
@@ -39,19 +39,27 @@ pub(super) fn at_once(
     bench: &Bench,
     step: impl Fn(usize) -> Step + Sync,
 ) -> Vec<Result<(), Failure>> {
+    all_at_once(bench, |n| bench.fixture.save(step(n)))
+}
+
+/// Does what each has to do, all at once, each on a thread of its own.
+pub(super) fn all_at_once<F>(bench: &Bench, act: impl Fn(usize) -> F + Sync) -> Vec<F::Output>
+where
+    F: Future<Output: Send>,
+{
     let runtime = tokio::runtime::Handle::current();
     let start = Barrier::new(SAVERS);
     std::thread::scope(|scope| {
         let saver = |n| {
-            let (runtime, start, step) = (&runtime, &start, &step);
+            let (runtime, start, act) = (&runtime, &start, &act);
             let fixture = &bench.fixture;
             scope.spawn(move || {
                 // Each with a connection, before the first begins.
                 start.wait();
                 runtime.block_on(fixture.load(Uuid::nil()));
-                let step = step(n);
+                let act = act(n);
                 start.wait();
-                runtime.block_on(fixture.save(step))
+                runtime.block_on(act)
             })
         };
         let savers: Vec<_> = (0..SAVERS).map(saver).collect();

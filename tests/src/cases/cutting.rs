@@ -4,7 +4,7 @@
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use crate::act::{Act, FORMS, Form};
+use crate::act::{Act, Form};
 use crate::bench::Bench;
 use crate::case;
 use crate::case::{Case, Group, Place};
@@ -44,13 +44,17 @@ async fn cut_off_anywhere_in_a_delete(bench: Bench) {
 }
 
 async fn cut_through(bench: &Bench, act: Act) {
-    for form in FORMS {
-        if !form.is_known_to(bench) {
-            continue;
+    for form in [Form::Alone, Form::InTransaction] {
+        if form.is_known_to(bench) {
+            cut_in(bench, form, act).await;
         }
-        let cuts = cut_each(bench, form, act).await;
-        assert!(cuts >= 1, "{form:?} {act:?} was never cut");
     }
+}
+
+/// Cuts an act in this form off wherever it waits.
+pub(super) async fn cut_in(bench: &Bench, form: Form, act: Act) {
+    let cuts = cut_each(bench, form, act).await;
+    assert!(cuts >= 1, "{form:?} {act:?} was never cut");
 }
 
 /// Cuts a save off at one place after another, until there is none that it has not been cut off at; how many there were.
@@ -64,7 +68,7 @@ async fn cut_each(bench: &Bench, form: Form, act: Act) -> u64 {
         let saved = cut_off(bench, form, act, order.id, place);
         ours.until_alone(&bench.raw).await;
         let label = format!("{form:?} {act:?} cut off at place {place}");
-        let committed = act.assert_whole(bench, &order, &label).await;
+        let committed = act.assert_whole(bench, form, &order, &label).await;
         let Some(outcome) = saved else {
             (cuts, missed) = (place, 0);
             continue;

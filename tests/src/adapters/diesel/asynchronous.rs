@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use celerysalt::inbox::{Once, Receipt};
+use celerysalt_diesel::asynchronous;
 use celerysalt_diesel::asynchronous::{FollowMany, FollowSave, FollowUpdate};
 use diesel::OptionalExtension;
 use diesel::{QueryDsl, SelectableHelper, SqliteConnection};
@@ -80,6 +82,23 @@ macro_rules! fixture {
                     let outcome = conn.transaction(run).await;
                     self.give_back(conn);
                     outcome.or_else(Rolled::failure)
+                }
+
+                async fn once(
+                    &self,
+                    receipt: &Receipt,
+                    steps: Vec<Step>,
+                ) -> Result<Once<()>, Failure> {
+                    let mut conn = self.connection().await;
+                    let work = async |conn: &mut $conn| {
+                        for step in steps {
+                            one(conn, step).await?;
+                        }
+                        Ok(())
+                    };
+                    let outcome = asynchronous::once(receipt, &mut conn, work).await;
+                    self.give_back(conn);
+                    outcome
                 }
 
                 async fn load(&self, id: Uuid) -> Option<Order> {

@@ -1,17 +1,18 @@
 //! The user's own store, on each database.
 
 macro_rules! store {
-    ($name:ident, $database:ident, begin: $begin:literal, $append:path, [$a:literal, $b:literal, $c:literal, $d:literal]) => {
+    ($name:ident, $database:ident, $connection:ident, begin: $begin:literal, $append:path, [$a:literal, $b:literal, $c:literal, $d:literal]) => {
         pub(super) mod $name {
             use std::sync::Arc;
 
             use async_trait::async_trait;
 
+            use celerysalt::inbox::{Once, Receipt};
             use celerysalt::rules::Rules;
             use celerysalt_plain::{Fired, Tracked};
             use chrono::Utc;
             use futures::future::LocalBoxFuture;
-            use sqlx::{Connection, Pool, Row, Transaction, $database};
+            use sqlx::{Connection, Pool, Row, Transaction, $connection, $database};
             use uuid::Uuid;
 
             use super::super::{StoreError, settings};
@@ -65,6 +66,20 @@ macro_rules! store {
                     all(own, steps, end).await
                 }
 
+                async fn once(
+                    &self,
+                    receipt: &Receipt,
+                    steps: Vec<Step>,
+                ) -> Result<Once<()>, Failure> {
+                    let work = async |own: &mut $connection| {
+                        for step in steps {
+                            one(own, step).await?;
+                        }
+                        Ok(())
+                    };
+                    celerysalt_sql::inbox::once(receipt, &self.0, work).await
+                }
+
                 async fn load(&self, id: Uuid) -> Option<Order> {
                     let select = sqlx::query(SELECT).bind(id.to_string());
                     let row = select.fetch_optional(&self.0).await.unwrap()?;
@@ -112,7 +127,7 @@ macro_rules! store {
                 })
             }
 
-            async fn one(own: &mut Transaction<'_, $database>, step: Step) -> Result<(), Failure> {
+            async fn one(own: &mut $connection, step: Step) -> Result<(), Failure> {
                 match step {
                     Step::Insert(order) => {
                         let persist = async |order: &Order, fired: &Fired| {
@@ -131,7 +146,7 @@ macro_rules! store {
                     Step::Delete(order) => {
                         let remove = async |order: &Order, fired: &Fired| {
                             let delete = sqlx::query(DELETE).bind(order.id.to_string());
-                            delete.execute(&mut **own).await?;
+                            delete.execute(&mut *own).await?;
                             keep(own, fired).await
                         };
                         Tracked::loaded(order).delete_with(remove).await?;
@@ -142,7 +157,7 @@ macro_rules! store {
             }
 
             async fn write(
-                own: &mut Transaction<'_, $database>,
+                own: &mut $connection,
                 sql: &'static str,
                 order: &Order,
                 fired: &Fired,
@@ -152,7 +167,7 @@ macro_rules! store {
                     .bind(serde_json::to_string(order).unwrap())
                     .bind(order.on_change_rules.to_json())
                     .bind(order.id.to_string())
-                    .execute(&mut **own)
+                    .execute(&mut *own)
                     .await?;
                 if written.rows_affected() == 0 {
                     return Err(sqlx::Error::RowNotFound.into());
@@ -160,12 +175,9 @@ macro_rules! store {
                 keep(own, fired).await
             }
 
-            async fn keep(
-                own: &mut Transaction<'_, $database>,
-                fired: &Fired,
-            ) -> Result<(), StoreError> {
-                $append(own, fired, Utc::now()).await?;
-                Ok(celerysalt_sql::history::append_in(&mut **own, fired.transitions()).await?)
+            async fn keep(own: &mut $connection, fired: &Fired) -> Result<(), StoreError> {
+                $append(&mut *own, fired, Utc::now()).await?;
+                Ok(celerysalt_sql::history::append_in(own, fired.transitions()).await?)
             }
         }
     };
@@ -174,6 +186,7 @@ macro_rules! store {
 store!(
     sqlite,
     Sqlite,
+    SqliteConnection,
     begin: "BEGIN IMMEDIATE",
     celerysalt_sql::sqlite::append_in,
     ["?", "?", "?", "?"]
@@ -181,6 +194,7 @@ store!(
 store!(
     postgres,
     Postgres,
+    PgConnection,
     begin: "BEGIN",
     celerysalt_sql::postgres::append_in,
     ["$1", "$2", "$3", "$4"]
@@ -188,6 +202,7 @@ store!(
 store!(
     mariadb,
     MySql,
+    MySqlConnection,
     begin: "START TRANSACTION",
     celerysalt_sql::mysql::append_in,
     ["?", "?", "?", "?"]
