@@ -219,7 +219,7 @@ async fn history(db: &DatabaseConnection) -> Vec<Transition> {
     let text = if is_mysql(db) { "char" } else { "text" };
     let sql = format!(
         "SELECT model, aggregate, operation, field, old_value, new_value, CAST(event_id AS {text}) AS event_id, actor
-         FROM celerysalt_transitions ORDER BY id"
+         FROM celerysalt_transitions ORDER BY at, id"
     );
     let statement = Statement::from_string(db.get_database_backend(), sql);
     let rows = db.query_all_raw(statement).await.unwrap();
