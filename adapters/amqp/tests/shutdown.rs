@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,28 +11,24 @@ use celerysalt::broker::{Broker, Delivery, QueueSpec};
 use celerysalt::handler::{HandlerDef, HandlerError, HandlerOptions, VersionSpec};
 use celerysalt::publisher::{PublishOptions, Publisher};
 use celerysalt::worker::{Health, Worker, WorkerState, handler_fn};
-use celerysalt_amqp::AmqpBroker;
 use lapin::options::QueueDeclareOptions;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::Mesh;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use support::process::{Process, order, say};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// The child's mesh and how it behaves; only a child has it.
-const CHILD: &str = "CELERYSALT_SHUTDOWN_CHILD";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_runs_ends_before_its_process_does() {
     let mesh = Mesh::new();
     let mut worker = Service::start(&mesh, "patient").await;
-    worker.until("entered").await;
-    worker.send(Signal::TERM);
-    worker.until("done").await;
-    assert!(worker.end().await.success());
+    worker.process.until("entered").await;
+    worker.process.send(Signal::TERM);
+    worker.process.until("done").await;
+    assert!(worker.process.end().await.success());
     assert_eq!(left(&mesh).await, 0, "it was acknowledged");
     mesh.remove(&[mesh.name("svc")]).await;
 }
@@ -42,9 +37,9 @@ async fn a_handler_that_runs_ends_before_its_process_does() {
 async fn a_handler_that_is_too_slow_is_returned_uncounted() {
     let mesh = Mesh::new();
     let mut worker = Service::start(&mesh, "slow").await;
-    worker.until("entered").await;
-    worker.send(Signal::TERM);
-    assert!(worker.end().await.success());
+    worker.process.until("entered").await;
+    worker.process.send(Signal::TERM);
+    assert!(worker.process.end().await.success());
     let delivery = take(&mesh).await;
     assert_eq!(delivery.envelope.id, worker.event);
     assert_eq!((delivery.redelivered, delivery.retries), (0, 0));
@@ -55,11 +50,11 @@ async fn a_handler_that_is_too_slow_is_returned_uncounted() {
 async fn a_second_signal_ends_the_wait() {
     let mesh = Mesh::new();
     let mut worker = Service::start(&mesh, "stubborn").await;
-    worker.until("entered").await;
-    worker.send(Signal::TERM);
-    worker.until("shutting down").await;
-    worker.send(Signal::INT);
-    assert!(worker.end().await.success());
+    worker.process.until("entered").await;
+    worker.process.send(Signal::TERM);
+    worker.process.until("shutting down").await;
+    worker.process.send(Signal::INT);
+    assert!(worker.process.end().await.success());
     let delivery = take(&mesh).await;
     assert_eq!(delivery.envelope.id, worker.event);
     assert_eq!((delivery.redelivered, delivery.retries), (0, 0));
@@ -68,8 +63,7 @@ async fn a_second_signal_ends_the_wait() {
 
 /// A worker in a process of its own, with one event published to it.
 struct Service {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    process: Process,
     event: Uuid,
 }
 
@@ -83,42 +77,8 @@ impl Service {
         let options = PublishOptions::default();
         let event = publisher.publish_json("order.paid", None, json!({"order_id": 7}), options);
         let event = event.await.unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--nocapture"])
-            .env(CHILD, format!("{} {manner}", mesh.mark))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self {
-            child,
-            lines,
-            event,
-        }
-    }
-
-    /// Waits until the child says so.
-    async fn until(&mut self, word: &str) {
-        let said = async {
-            while let Some(line) = self.lines.next_line().await.unwrap() {
-                if line == word {
-                    return;
-                }
-            }
-            panic!("the child ended and never said `{word}`");
-        };
-        timeout(DEADLINE, said).await.unwrap();
-    }
-
-    fn send(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
-    }
-
-    async fn end(&mut self) -> ExitStatus {
-        timeout(DEADLINE, self.child.wait()).await.unwrap().unwrap()
+        let process = Process::start(&format!("{} {manner}", mesh.mark));
+        Self { process, event }
     }
 }
 
@@ -154,15 +114,11 @@ async fn take(mesh: &Mesh) -> Delivery {
 /// What the child runs: the test program itself, started again. A test run passes it by.
 #[tokio::test(flavor = "multi_thread")]
 async fn child() {
-    let Ok(order) = std::env::var(CHILD) else {
+    let Some(order) = order() else {
         return;
     };
     let (mark, manner) = order.split_once(' ').unwrap();
-    let broker = AmqpBroker::builder(&support::url())
-        .unwrap()
-        .exchange(format!("{mark}-events"))
-        .service(mark)
-        .build();
+    let broker = Mesh::builder(mark).build();
     let shutdown_time = match manner {
         "slow" => Duration::from_millis(100),
         _ => Duration::from_secs(3600),
@@ -208,9 +164,4 @@ async fn until_shutdown() {
     while health.snapshot().state != WorkerState::ShuttingDown {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-/// The line break first: the test harness has begun one.
-fn say(word: &str) {
-    println!("\n{word}");
 }

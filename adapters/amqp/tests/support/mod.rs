@@ -3,6 +3,7 @@
 
 pub(crate) mod load;
 pub(crate) mod node;
+pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod python;
 
@@ -31,14 +32,18 @@ impl Mesh {
 
     pub(crate) fn with(set: impl FnOnce(AmqpBuilder) -> AmqpBuilder) -> Self {
         let mark = format!("t{}", Uuid::new_v4().simple());
-        let builder = AmqpBroker::builder(&url())
-            .unwrap()
-            .exchange(format!("{mark}-events"))
-            .service(&mark);
         Self {
-            broker: set(builder).build(),
+            broker: set(Self::builder(&mark)).build(),
             mark,
         }
+    }
+
+    /// The settings of all brokers of a mesh, in this process and in others.
+    pub(crate) fn builder(mark: &str) -> AmqpBuilder {
+        AmqpBroker::builder(&url())
+            .unwrap()
+            .exchange(format!("{mark}-events"))
+            .service(mark)
     }
 
     pub(crate) fn name(&self, name: &str) -> String {
