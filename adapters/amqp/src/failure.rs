@@ -4,6 +4,8 @@ use celerysalt::broker::BrokerError;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::{Error, ErrorKind};
 
+use crate::tls;
+
 /// Why the broker could not be used at all.
 pub(crate) fn unreachable(reason: impl ToString) -> BrokerError {
     BrokerError::Unreachable {
@@ -43,6 +45,10 @@ pub(crate) fn words(error: &Error) -> String {
             "{}; compare user, password and vhost of the URL with the broker's",
             refusal.get_message()
         ),
+        ErrorKind::IOError(failure) => match tls::remedy(failure) {
+            Some(remedy) => format!("{error}: {remedy}"),
+            None => error.to_string(),
+        },
         _ => error.to_string(),
     }
 }

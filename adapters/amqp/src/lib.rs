@@ -21,6 +21,7 @@ mod publish;
 mod results;
 mod settings;
 mod settle;
+mod tls;
 mod topology;
 pub mod wire;
 

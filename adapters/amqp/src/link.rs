@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::broker::BrokerError;
+use lapin::runtime::default_runtime;
+use lapin::tcp::AMQPUriTcpExt;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -118,8 +121,7 @@ impl Link {
         let name = format!("{} ({})", self.settings.service, self.purpose);
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let place = self.settings.place();
-        let opening = Connection::connect_uri(self.settings.uri.clone(), properties);
-        match timeout(self.settings.connect_timeout, opening).await {
+        match timeout(self.settings.connect_timeout, self.connect(properties)).await {
             Ok(Ok(connection)) => {
                 tracing::info!(
                     broker = place,
@@ -134,5 +136,31 @@ impl Link {
                 self.settings.connect_timeout
             )),
         }
+    }
+
+    async fn connect(&self, properties: ConnectionProperties) -> lapin::Result<Connection> {
+        let uri = self.settings.uri.clone();
+        if uri.scheme == AMQPScheme::AMQP {
+            return Connection::connect_uri(uri, properties).await;
+        }
+        // Not lapin's own TLS: that trusts the system's CAs in any case, and fails where there are none.
+        let settings = Arc::clone(&self.settings);
+        let encrypted = async move |uri: AMQPUri, runtime| {
+            let encrypting = async {
+                let connector = settings.tls.connector()?;
+                let host = uri.authority.host.clone();
+                let plain = AMQPUri {
+                    scheme: AMQPScheme::AMQP,
+                    ..uri
+                };
+                plain
+                    .connect_async(&runtime)
+                    .await?
+                    .into_rustls(&connector, &host)
+                    .await
+            };
+            encrypting.await.map_err(lapin::Error::from)
+        };
+        Connection::connector(uri, default_runtime()?, encrypted, properties).await
     }
 }

@@ -7,11 +7,14 @@ use std::time::Duration;
 use celerysalt::clock::{SharedClock, SystemClock};
 use celerysalt::topic::{PatternError, TopicPattern};
 use lapin::uri::AMQPUri;
+use url::{Host, Url};
 
 use crate::broker::AmqpBroker;
+use crate::tls::Tls;
 use crate::wire::Dialect;
 
-/// The environment variable that names the broker: `amqp://user:password@host:5672/vhost`, or `amqps://…`.
+/// The environment variable that names the broker: `amqp://user:password@host:5672/vhost`, or `amqps://…`. RabbitMQ's query
+/// parameters are understood: `heartbeat`, `channel_max`, `frame_max`, and of TLS `cacertfile`, `certfile` and `keyfile`.
 pub const URL_VARIABLE: &str = "CELERYSALT_RABBITMQ_URL";
 
 /// What kind of queue a service's is. A queue that exists keeps its kind: another one is refused by RabbitMQ (406).
@@ -45,6 +48,14 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A certificate or key for TLS cannot be used. It is not shown.
+    #[error("TLS to RabbitMQ: {what} cannot be used: {reason}")]
+    Tls {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The environment names no broker.
     #[error(
         "no RabbitMQ URL: set CELERYSALT_RABBITMQ_URL to `amqp://user:password@host:5672/vhost`"
@@ -61,6 +72,7 @@ pub struct AmqpBuilder {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) uri: AMQPUri,
+    pub(crate) tls: Tls,
     pub(crate) service: String,
     pub(crate) exchange: String,
     pub(crate) dialect: Dialect,
@@ -75,10 +87,11 @@ pub(crate) struct Settings {
 
 impl AmqpBuilder {
     pub(crate) fn new(url: &str) -> Result<Self, SettingsError> {
-        let uri: AMQPUri = url.parse().map_err(|_| SettingsError::Url)?;
+        let (uri, tls) = read(url)?;
         Ok(Self {
             settings: Settings {
                 uri,
+                tls,
                 service: "celerysalt".to_owned(),
                 exchange: "tchu_events".to_owned(),
                 dialect: Dialect::default(),
@@ -103,6 +116,26 @@ impl AmqpBuilder {
     pub fn exchange(mut self, name: impl Into<String>) -> Self {
         self.settings.exchange = name.into();
         self
+    }
+
+    /// Over TLS (`amqps`) trusts brokers whose certificate one of these CAs has signed, and no others; the system's CAs
+    /// unless told. `pem` holds one certificate or more, as `cacertfile` in the URL names a file of.
+    ///
+    /// # Errors
+    /// [`SettingsError::Tls`] when it holds none.
+    pub fn ca_certificates(mut self, pem: &[u8]) -> Result<Self, SettingsError> {
+        self.settings.tls.trust(pem)?;
+        Ok(self)
+    }
+
+    /// Over TLS shows this certificate (and those of its chain, if any) to a broker that asks for one; as `certfile` and
+    /// `keyfile` in the URL name files of. All in PEM.
+    ///
+    /// # Errors
+    /// [`SettingsError::Tls`] when there is no certificate, or no private key.
+    pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, SettingsError> {
+        self.settings.tls.show(chain, key)?;
+        Ok(self)
     }
 
     /// Whose workers are to understand what is published; celery-salt's unless told.
@@ -205,5 +238,33 @@ impl Settings {
     /// As Celery names a writer: `program@host`.
     pub(crate) fn origin(&self) -> String {
         format!("celerysalt@{}", self.service)
+    }
+}
+
+/// What a URL says, parts of which lapin does not read.
+fn read(text: &str) -> Result<(AMQPUri, Tls), SettingsError> {
+    let mut uri: AMQPUri = text.parse().map_err(|_| SettingsError::Url)?;
+    let url = Url::parse(text).map_err(|_| SettingsError::Url)?;
+    // lapin takes an address of IPv6 for no host at all, and connects to this machine.
+    if let Some(Host::Ipv6(address)) = url.host() {
+        uri.authority.host = address.to_string();
+    }
+    Ok((uri, Tls::of_url(&url)?))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_the_one_that_the_url_names() {
+        let place = |url: &str| AmqpBuilder::new(url).unwrap().settings.place();
+        assert_eq!(
+            place("amqp://me:pw@rabbit.example/shop"),
+            "rabbit.example:5672/shop"
+        );
+        assert_eq!(place("amqp://192.0.2.7:5673/%2f"), "192.0.2.7:5673//");
+        assert_eq!(place("amqps://[2001:db8::7]/%2f"), "2001:db8::7:5671//");
     }
 }

@@ -18,6 +18,7 @@ const STARTS_WITHIN: Duration = Duration::from_secs(120);
 pub(crate) struct OwnNode {
     folder: TempDir,
     pub(crate) port: u16,
+    pub(crate) tls_port: Option<u16>,
     epmd_port: u16,
     epmd: Child,
     server: Option<Child>,
@@ -33,8 +34,23 @@ impl OwnNode {
 
     /// Prepares a node that is down.
     pub(crate) fn prepared() -> Self {
+        Self::configured("")
+    }
+
+    /// Prepares a node that is down, which also listens for TLS, with these `ssl_options`.
+    pub(crate) fn speaking_tls(options: &str) -> Self {
+        let port = free_port();
+        let mut node = Self::configured(&format!(
+            "listeners.ssl.default = 127.0.0.1:{port}\n{options}"
+        ));
+        node.tls_port = Some(port);
+        node
+    }
+
+    fn configured(further: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let config = "vm_memory_high_watermark.relative = 0.9\ndisk_free_limit.absolute = 1MB\n";
+        let config = format!("{config}{further}");
         std::fs::write(folder.path().join("rabbitmq.conf"), config).unwrap();
         std::fs::write(folder.path().join("plugins"), "[].\n").unwrap();
         let (port, epmd_port) = (free_port(), free_port());
@@ -46,6 +62,7 @@ impl OwnNode {
         Self {
             folder,
             port,
+            tls_port: None,
             epmd_port,
             epmd,
             server: None,
