@@ -118,8 +118,8 @@ impl Catalog {
     ///
     /// ```
     /// # use celerysalt::catalog::Catalog;
-    /// let missing = Catalog::global().unwrap().expect(["order.paid"]).unwrap_err();
-    /// assert_eq!(missing.topics, ["order.paid"]);
+    /// let missing = Catalog::global().unwrap().expect(["parcel.lost"]).unwrap_err();
+    /// assert_eq!(missing.topics, ["parcel.lost"]);
     /// ```
     ///
     /// # Errors

@@ -119,9 +119,10 @@ mod tests {
 
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
+    /// Not QUIT, which what a shell runs in the background is deaf to, as to INT.
     const SIGNALS: &[Signal] = &[
         ("INT", Duration::from_millis(200)),
-        ("QUIT", Duration::from_secs(10)),
+        ("TERM", Duration::from_secs(10)),
     ];
 
     /// A process whose command line names a folder, that a SIGINT may not end.
