@@ -1,31 +1,26 @@
 //! Tables that are not as the model says: what a save says then, and that nothing fires.
 #![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg(all(
+    feature = "async-sqlite",
+    feature = "async-postgres",
+    feature = "async-mysql"
+))]
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod support;
 
-mod tables_on_sqlite {
-    use crate::support::sqlite as db;
-    include!("cases/bad_tables.rs");
+macro_rules! tables_on {
+    ($database:ident, $($file:literal),+) => {
+        mod $database {
+            use crate::support::$database as db;
+            $(include!($file);)+
+        }
+    };
 }
 
-mod tables_on_mariadb {
-    use crate::support::mariadb as db;
-    include!("cases/bad_tables.rs");
-}
-
-mod tables_on_postgres {
-    use crate::support::postgres as db;
-    include!("cases/bad_tables.rs");
-
-    #[test]
-    fn a_jsonb_that_the_table_calls_text_is_told() {
-        let test = TestDb::new();
-        let conn = &mut test.connect();
-        parcels_with(conn, ", rules_json jsonb NOT NULL DEFAULT '[]'");
-        fails(conn, |error| {
-            let remedy = "is `jsonb` in the database: say `Jsonb` in `table!`";
-            told(error).contains(remedy)
-        });
-    }
-}
+tables_on!(sqlite, "cases/bad_tables.rs");
+tables_on!(async_sqlite, "cases/bad_tables.rs");
+tables_on!(mariadb, "cases/bad_tables.rs");
+tables_on!(async_mariadb, "cases/bad_tables.rs");
+tables_on!(postgres, "cases/bad_tables.rs", "cases/bad_jsonb.rs");
+tables_on!(async_postgres, "cases/bad_tables.rs", "cases/bad_jsonb.rs");

@@ -23,6 +23,13 @@ pub struct Happened {
     pub what: String,
 }
 
+/// A field became something.
+#[event("types.became")]
+pub struct Became {
+    /// What.
+    pub what: serde_json::Value,
+}
+
 /// Something else happened.
 #[event("types.other")]
 pub struct Other {}
@@ -78,6 +85,11 @@ struct AllTypes {
     number: u32,
     flag: bool,
     tiny: i8,
+    small: i16,
+    medium: i32,
+    large: i64,
+    unsigned_tiny: u8,
+    unsigned_small: u16,
     wide: u64,
     single: f32,
     double: f64,
@@ -118,7 +130,12 @@ fn all_types() -> AllTypes {
         tenant: Uuid::nil(),
         number: 7,
         flag: true,
-        tiny: -1,
+        tiny: i8::MIN,
+        small: i16::MIN,
+        medium: i32::MIN,
+        large: i64::MIN,
+        unsigned_tiny: u8::MAX,
+        unsigned_small: u16::MAX,
         wide: u64::MAX,
         single: 0.1,
         double: 0.5,
@@ -157,7 +174,16 @@ fn fields_have_the_types_and_values_of_rust() {
         ("tenant", FieldType::Uuid, Value::Uuid(Uuid::nil())),
         ("number", FieldType::Int, Value::Int(7)),
         ("flag", FieldType::Bool, Value::Bool(true)),
-        ("tiny", FieldType::Int, Value::Int(-1)),
+        ("tiny", FieldType::Int, Value::Int(i8::MIN.into())),
+        ("small", FieldType::Int, Value::Int(i16::MIN.into())),
+        ("medium", FieldType::Int, Value::Int(i32::MIN.into())),
+        ("large", FieldType::Int, Value::Int(i64::MIN.into())),
+        ("unsigned_tiny", FieldType::Int, Value::Int(u8::MAX.into())),
+        (
+            "unsigned_small",
+            FieldType::Int,
+            Value::Int(u16::MAX.into()),
+        ),
         ("wide", FieldType::Int, Value::Int(u64::MAX.into())),
         ("single", FieldType::Float, Value::Float(0.1)),
         ("double", FieldType::Float, Value::Float(0.5)),
@@ -267,6 +293,104 @@ fn every_kind_of_field_is_compared_by_its_type() {
         Ok::<_, Infallible>(())
     };
     row.save_with_sync(both).unwrap();
+}
+
+macro_rules! maybe {
+    ($($(#[$attr:meta])* $field:ident: $ty:ty = $value:expr, $shown:tt;)+) => {
+        /// A field of each type, that may be null.
+        #[derive(Clone, Serialize, Deserialize, FollowActions)]
+        #[follow(key = "id", events = [Became], rules = "rules")]
+        struct Maybe {
+            id: u32,
+            $($(#[$attr])* $field: Option<$ty>,)+
+            bytes: Option<Vec<u8>>,
+            rules: Rules,
+        }
+
+        impl Maybe {
+            fn none() -> Self {
+                Self { id: 1, $($field: None,)+ bytes: None, rules: Rules::new() }
+            }
+
+            fn some(rules: Rules) -> Self {
+                Self { $($field: Some($value),)+ rules, ..Self::none() }
+            }
+        }
+
+        /// The fields, and their values as events show them.
+        fn shown() -> Vec<(&'static str, serde_json::Value)> {
+            vec![$((stringify!($field), json!($shown))),+]
+        }
+    };
+}
+
+maybe! {
+    flag: bool = true, true;
+    tiny: i8 = i8::MIN, (-128);
+    small: i16 = i16::MIN, (-32_768);
+    medium: i32 = i32::MIN, (i32::MIN);
+    large: i64 = i64::MIN, (i64::MIN);
+    unsigned_tiny: u8 = u8::MAX, 255;
+    unsigned_small: u16 = u16::MAX, 65_535;
+    unsigned_medium: u32 = u32::MAX, (u32::MAX);
+    unsigned_large: u64 = u64::MAX, (u64::MAX);
+    single: f32 = 0.1, 0.1;
+    double: f64 = 1e300, 1e300;
+    decimal: Decimal = DIGITS.parse().unwrap(), DIGITS;
+    big: BigDecimal = DIGITS.parse().unwrap(), DIGITS;
+    text: String = "ä".into(), "ä";
+    uuid: Uuid = Uuid::max(), "ffffffff-ffff-ffff-ffff-ffffffffffff";
+    date: NaiveDate = "2026-02-01".parse().unwrap(), "2026-02-01";
+    time: NaiveTime = "08:30:01".parse().unwrap(), "08:30:01";
+    local: NaiveDateTime = "2026-01-31T08:30:00.000001".parse().unwrap(), "2026-01-31T08:30:00.000001";
+    instant: DateTime<Utc> = "2026-01-31T08:30:00.000001Z".parse().unwrap(), "2026-01-31T08:30:00.000001Z";
+    offset: DateTime<FixedOffset> = "2026-01-31T10:30:00+02:00".parse().unwrap(), "2026-01-31T10:30:00+02:00";
+    document: serde_json::Value = json!({"a": [1, null]}), {"a": [1, null]};
+    status: Status = Status::Shut, "shut";
+    #[follow(text)] size: Size = Size::Large, "large";
+    #[follow(json)] address: Address = Address { city: "Bern".into() }, {"city": "Bern"};
+    #[follow(json)] numbers: Vec<i32> = vec![1, 2], [1, 2];
+}
+
+#[test]
+fn every_type_may_be_null_and_comes_exactly_into_its_event() {
+    let tells = |field: &str, rule: celerysalt::rules::RuleDraft| {
+        let rule = rule.emit::<Became>(json!({ "what": format!("{{{{ {field} }}}}") }));
+        rule.persistent()
+    };
+    let mut row = Tracked::loaded(Maybe::none());
+    for (field, shown) in shown() {
+        row.rules.extend([
+            tells(field, Rule::when(field).not_null()),
+            tells(field, Rule::when(field).eql(shown)),
+            tells(field, Rule::when(field).is_null()),
+        ]);
+    }
+    *row = Maybe::some(row.rules.clone());
+    let filled = |_: &Maybe, events: &Fired| {
+        let told: Vec<_> = events.iter().map(|event| &event.payload["what"]).collect();
+        let shown = shown();
+        let expected: Vec<_> = shown.iter().flat_map(|(_, shown)| [shown, shown]).collect();
+        assert_eq!(told, expected);
+        Ok::<_, Infallible>(())
+    };
+    row.save_with_sync(filled).unwrap();
+    let rules = row.rules.clone();
+    *row = Maybe {
+        rules,
+        ..Maybe::none()
+    };
+    let emptied = |_: &Maybe, events: &Fired| {
+        assert_eq!(events.len(), shown().len());
+        assert!(events.iter().all(|event| event.payload["what"].is_null()));
+        Ok::<_, Infallible>(())
+    };
+    row.save_with_sync(emptied).unwrap();
+    row.rules
+        .push(tells("bytes", Rule::when("bytes").not_null()));
+    let never = |_: &Maybe, _: &Fired| -> Result<(), Infallible> { panic!("refused") };
+    let refused = row.save_with_sync(never).unwrap_err().to_string();
+    assert!(refused.contains("Vec<u8>"), "{refused}");
 }
 
 #[test]

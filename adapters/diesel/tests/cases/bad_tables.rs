@@ -1,12 +1,12 @@
 use celerysalt::rules::Rule;
-use celerysalt_diesel::{Error, FollowActions, FollowMany, FollowSave, FollowUpdate, Rules};
+use celerysalt_diesel::{Error, FollowActions, Rules};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use serde_json::json;
 
 use crate::support::events::SeatTaken;
-use db::{Conn, TestDb, outbox};
+use db::{Conn, FollowMany, FollowSave, FollowUpdate, TestDb, outbox};
 
 diesel::table! {
     parcels (id) {

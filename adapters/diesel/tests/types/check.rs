@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use celerysalt::rules::{Rule, RuleDraft};
-use celerysalt_diesel::{FollowSave, Rules};
+use celerysalt_diesel::Rules;
 use diesel::connection::SimpleConnection;
 use serde_json::{Value as Json, json};
 
 use crate::columns::{Case, Checked};
 use crate::kinds::Changed;
-use db::{Conn, TestDb, outbox};
+use db::{Conn, FollowSave, TestDb, outbox};
 
 /// What is found of each type on this database.
 pub fn check() -> Vec<Checked> {

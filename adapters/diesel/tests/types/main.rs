@@ -1,5 +1,10 @@
 //! Every type of field on each database: in rules, in events, null, and refused where no rule can stand on it.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
+#![cfg(all(
+    feature = "async-sqlite",
+    feature = "async-postgres",
+    feature = "async-mysql"
+))]
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 #[path = "../support/mod.rs"]
@@ -8,50 +13,63 @@ mod support;
 #[macro_use]
 mod columns;
 mod kinds;
-mod mariadb;
-mod postgres;
-mod sqlite;
 
 use std::collections::BTreeMap;
 
-use columns::Checked;
+use columns::{Checked, Kind};
 
-/// Prints what was found: a line a type, a column a database.
+/// The types of a database, over a kind of connection.
+macro_rules! types_of {
+    ($database:ident, $file:literal) => {
+        mod $database {
+            use crate::support::$database as db;
+            include!($file);
+        }
+    };
+}
+
+types_of!(sqlite, "sqlite.rs");
+types_of!(async_sqlite, "sqlite.rs");
+types_of!(postgres, "postgres.rs");
+types_of!(async_postgres, "postgres.rs");
+types_of!(mariadb, "mariadb.rs");
+types_of!(async_mariadb, "mariadb.rs");
+
+const DATABASES: [&str; 3] = ["SQLite", "PostgreSQL", "MariaDB"];
+
 #[test]
 fn every_type_on_every_database() {
-    let databases = [
-        ("SQLite", sqlite::check()),
-        ("PostgreSQL", postgres::check()),
-        ("MariaDB", mariadb::check()),
-    ];
-    let mut table: BTreeMap<(usize, &str), [String; 3]> = BTreeMap::new();
-    for (column, (_, checked)) in databases.iter().enumerate() {
+    let checked = [sqlite::check(), postgres::check(), mariadb::check()];
+    report("Diesel", checked);
+}
+
+#[test]
+fn every_type_on_every_database_of_diesel_async() {
+    let sqlite = async_sqlite::check();
+    let checked = [sqlite, async_postgres::check(), async_mariadb::check()];
+    report("diesel-async", checked);
+}
+
+/// Prints what was found, a line a type, a column a database; fails when something is not as it should be.
+fn report(connections: &str, checked: [Vec<Checked>; 3]) {
+    let mut table: BTreeMap<Kind, [String; 3]> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (column, checked) in checked.iter().enumerate() {
         for Checked { kind, sql, found } in checked {
-            table
+            let found = found.as_ref().unwrap_or_else(|problem| {
+                problems.push(format!("{}, {}: {problem}", DATABASES[column], kind.1));
+                &"FAILS"
+            });
+            let row = table
                 .entry(*kind)
-                .or_insert_with(|| ["–"; 3].map(str::to_owned))[column] = format!(
-                "{sql}: {}",
-                found
-                    .as_ref()
-                    .map_or_else(ToString::to_string, |found| (*found).to_owned())
-            );
+                .or_insert_with(|| ["–"; 3].map(str::to_owned));
+            row[column] = format!("{sql}: {found}");
         }
     }
-    println!(
-        "| {:28} | {:34} | {:34} | {:34} |",
-        "type", databases[0].0, databases[1].0, databases[2].0
-    );
+    let [sqlite, postgres, mariadb] = DATABASES;
+    println!("| {connections:28} | {sqlite:34} | {postgres:34} | {mariadb:34} |");
     for ((_, kind), [sqlite, postgres, mariadb]) in &table {
         println!("| {kind:28} | {sqlite:34} | {postgres:34} | {mariadb:34} |");
     }
-    for (database, checked) in &databases {
-        for Checked { kind, found, .. } in checked {
-            assert!(
-                found.is_ok(),
-                "{database}, {}: {}",
-                kind.1,
-                found.as_ref().unwrap_err()
-            );
-        }
-    }
+    assert!(problems.is_empty(), "{connections}: {problems:#?}");
 }

@@ -1,10 +1,9 @@
-//! MariaDB's types.
+// Included by the types of each kind of connection: MariaDB's types.
 
 use bigdecimal::BigDecimal;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::kinds::{Level, State, UuidText};
-use crate::support::mariadb as db;
 
 const TYPES: &str = "";
 

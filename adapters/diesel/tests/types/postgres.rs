@@ -1,11 +1,10 @@
-//! PostgreSQL's types.
+// Included by the types of each kind of connection: PostgreSQL's types.
 
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use uuid::Uuid;
 
 use crate::kinds::{Level, Mood, State};
-use crate::support::postgres as db;
 
 const TYPES: &str = "CREATE TYPE mood AS ENUM ('sad', 'glad');";
 

@@ -1,9 +1,8 @@
-//! SQLite's types.
+// Included by the types of each kind of connection: SQLite's types.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 use crate::kinds::{DecimalText, Level, State, UuidText};
-use crate::support::sqlite as db;
 
 const TYPES: &str = "";
 
