@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::error::Error;
 use crate::process;
 
 /// The workspace's root folder.
@@ -33,6 +34,11 @@ pub(crate) fn cargo() -> Command {
     command.current_dir(root());
     process::forget_variables(&mut command, describes_a_package);
     command
+}
+
+/// Builds everything with the features that the tests have: after them this only links programs.
+pub(crate) fn build_as_tests_are() -> Result<(), Error> {
+    process::run(cargo().args(["build", "--workspace", "--all-features", "--all-targets"]))
 }
 
 /// Whether `cargo run` told this program something about its own package: a build script that watches one of these

@@ -2,15 +2,22 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::{folder, process, workspace};
 
+/// The example that the README opens with, by a command of cargo's.
+const OPENS_THE_README: &str = "quickstart";
+
 /// Runs each crate under `examples/` twice, in an empty folder of its own, so that nothing it keeps litters the
 /// checkout.
+///
+/// They are built together and as the tests are, which spares a build of all dependencies for each.
 pub(crate) fn run_each_twice() -> Result<(), Error> {
     let metadata = Metadata::load()?;
+    workspace::build_as_tests_are()?;
     for manifest in manifests(&workspace::root().join("examples"))? {
         let package = metadata.package_at(&manifest);
         let package = package.ok_or_else(|| Error::UnlistedExample(manifest.clone()))?;
@@ -37,11 +44,19 @@ fn run_twice(name: &str, target: &Path) -> Result<(), Error> {
     folder::remove(&folder)?;
     fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     for _ in 0..2 {
-        let mut cargo = workspace::cargo();
-        cargo.current_dir(&folder).args(["run", "-p", name]);
-        process::run(cargo.arg("--target-dir").arg(target))?;
+        process::run(command(name, target).current_dir(&folder))?;
     }
     folder::remove(&folder)
+}
+
+fn command(name: &str, target: &Path) -> Command {
+    if name != OPENS_THE_README {
+        return Command::new(target.join("debug").join(name));
+    }
+    let mut cargo = workspace::cargo();
+    cargo.args(["run", "-p", name]);
+    cargo.arg("--target-dir").arg(target);
+    cargo
 }
 
 #[cfg(test)]

@@ -52,18 +52,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Error> {
         savers: options.savers,
         relays: options.relays,
     };
+    build()?;
     Ok(match soak(options.database, time, size)?.holds() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
 }
 
-/// A short soak on every database; anything that does not hold is an error.
+/// A short soak on every database, after the tests and of their build; anything that does not hold is an error.
 pub(crate) fn briefly() -> Result<(), Error> {
     let size = Size {
         savers: 8,
         relays: 2,
     };
+    workspace::build_as_tests_are()?;
     match soak(Choice::All, BRIEFLY, size)?.holds() {
         true => Ok(()),
         false => Err(Error::SoakFailed),
@@ -81,8 +83,7 @@ pub(crate) fn clear() -> Result<(), Error> {
 }
 
 fn soak(choice: Choice, time: Duration, size: Size) -> Result<Table, Error> {
-    native::ensure()?;
-    let built = build()?;
+    let built = Metadata::load()?.target_directory.join("debug/soak");
     let state = database::state()?;
     // Another soak in this checkout would take the database for one that was left.
     let _lock = state.lock()?;
@@ -107,12 +108,11 @@ fn soak(choice: Choice, time: Duration, size: Size) -> Result<Table, Error> {
     Ok(table)
 }
 
-/// The program that saves, relays and reports, with the features of the whole workspace as in every other build.
-fn build() -> Result<PathBuf, Error> {
+/// Builds the program that saves, relays and reports, and no tests.
+fn build() -> Result<(), Error> {
+    native::ensure()?;
     let mut cargo = workspace::cargo();
-    cargo.args(["build", "--workspace", "--all-features", "--bin", "soak"]);
-    process::run(&mut cargo)?;
-    Ok(Metadata::load()?.target_directory.join("debug/soak"))
+    process::run(cargo.args(["build", "--workspace", "--all-features", "--bin", "soak"]))
 }
 
 /// One soak.
