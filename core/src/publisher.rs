@@ -236,7 +236,7 @@ impl Publisher {
         }
     }
 
-    fn wrap(
+    pub(crate) fn wrap(
         &self,
         topic: &str,
         version: Option<&str>,

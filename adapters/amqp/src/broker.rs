@@ -101,13 +101,19 @@ impl std::fmt::Debug for AmqpBroker {
 impl Shared {
     /// Publishes a message on its way inside the mesh: back to a queue, into a delay, to the dead letters.
     pub(crate) async fn send_on(&self, queue: &str, message: Message) -> Result<(), BrokerError> {
-        self.publishing.publish_one(message).await.map_err(|refusal| match refusal {
-            Refusal::Unroutable => BrokerError::Queue {
-                queue: queue.to_owned(),
-                reason: "it is gone, or no longer bound; the worker declares it anew when it connects again".to_owned(),
-            },
-            Refusal::Unconfirmed(reason) => unreachable(reason),
-        })
+        let sent = self.publishing.publish_one(message).await;
+        sent.map_err(|refusal| not_sent_on(queue, refusal))
+    }
+
+    /// As [`send_on`](Self::send_on), for many at once; the results stand in their order.
+    pub(crate) async fn send_all_on(
+        &self,
+        queue: &str,
+        messages: Vec<Message>,
+    ) -> Vec<Result<(), BrokerError>> {
+        let sent = self.publishing.publish(messages).await.into_iter();
+        sent.map(|sent| sent.map_err(|refusal| not_sent_on(queue, refusal)))
+            .collect()
     }
 
     /// Declares the delays once a connection: a broker that was set up anew has lost them.
@@ -129,6 +135,18 @@ impl Shared {
         .await?;
         *declared = Some(connection);
         Ok(())
+    }
+}
+
+fn not_sent_on(queue: &str, refusal: Refusal) -> BrokerError {
+    match refusal {
+        Refusal::Unroutable => BrokerError::Queue {
+            queue: queue.to_owned(),
+            reason:
+                "it is gone, or no longer bound; the worker declares it anew when it connects again"
+                    .to_owned(),
+        },
+        Refusal::Unconfirmed(reason) => unreachable(reason),
     }
 }
 

@@ -34,19 +34,63 @@ impl DeadLetters for AmqpBroker {
     }
 
     async fn replay(&self, queue: &str, selection: &DeadSelection) -> Result<usize, BrokerError> {
+        self.replay_dead(queue, selection, &|_| ()).await
+    }
+
+    async fn purge(&self, queue: &str, selection: &DeadSelection) -> Result<usize, BrokerError> {
+        self.purge_dead(queue, selection, &|_| ()).await
+    }
+}
+
+/// How far a look through the dead letters of a queue has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LookedThrough {
+    /// How many letters were looked at.
+    pub looked: usize,
+    /// How many there were in all when it began.
+    pub of: usize,
+}
+
+/// Is told after each letter how far a look through has come.
+type Watch<'a> = &'a (dyn Fn(LookedThrough) + Send + Sync);
+
+impl AmqpBroker {
+    /// As [`DeadLetters::replay`], and tells after each letter how far it has come.
+    ///
+    /// # Errors
+    /// As [`DeadLetters::replay`].
+    pub async fn replay_dead(
+        &self,
+        queue: &str,
+        selection: &DeadSelection,
+        watch: Watch<'_>,
+    ) -> Result<usize, BrokerError> {
         let look = LookThrough::open(&self.0, queue).await?;
-        let replayed = look.settle(selection, true).await;
+        let replayed = look.settle(selection, true, watch).await;
         look.close().await;
         replayed
     }
 
-    async fn purge(&self, queue: &str, selection: &DeadSelection) -> Result<usize, BrokerError> {
+    /// As [`DeadLetters::purge`], and tells after each letter how far it has come.
+    ///
+    /// # Errors
+    /// As [`DeadLetters::purge`].
+    pub async fn purge_dead(
+        &self,
+        queue: &str,
+        selection: &DeadSelection,
+        watch: Watch<'_>,
+    ) -> Result<usize, BrokerError> {
         let look = LookThrough::open(&self.0, queue).await?;
-        let purged = look.settle(selection, false).await;
+        let purged = look.settle(selection, false, watch).await;
         look.close().await;
         purged
     }
 }
+
+/// How many letters are taken out at once: the broker confirms many as fast as one.
+const AT_ONCE: usize = 256;
 
 struct LookThrough<'a> {
     broker: &'a Shared,
@@ -101,27 +145,67 @@ impl<'a> LookThrough<'a> {
     }
 
     /// Takes out the selected letters among those that are there now, and publishes them first if told so.
-    async fn settle(&self, selection: &DeadSelection, replay: bool) -> Result<usize, BrokerError> {
+    async fn settle(
+        &self,
+        selection: &DeadSelection,
+        replay: bool,
+        watch: Watch<'_>,
+    ) -> Result<usize, BrokerError> {
         let mut settled = 0;
+        let mut looked = 0;
         let mut left = None;
+        let mut chosen = Vec::new();
         while left != Some(0)
             && let Some((raw, acker, behind)) = self.take().await?
         {
             left = Some(left.map_or(behind, |left: u32| left.saturating_sub(1).min(behind)));
+            looked += 1;
             let letter = letter(&raw, self.queue);
-            if !selection.covers(&letter) {
-                continue;
+            if selection.covers(&letter) {
+                chosen.push((raw, letter, acker));
             }
-            if replay {
-                self.broker
-                    .send_on(self.queue, self.revived(&raw, letter)?)
-                    .await?;
+            if chosen.len() == AT_ONCE {
+                settled += self.take_out(std::mem::take(&mut chosen), replay).await?;
             }
-            let acked = acker.ack(BasicAckOptions::default()).await;
-            acked.map_err(|error| unreachable(words(&error)))?;
-            settled += 1;
+            watch(LookedThrough {
+                looked,
+                of: looked + left.map_or(0, |left| left as usize),
+            });
         }
-        Ok(settled)
+        Ok(settled + self.take_out(chosen, replay).await?)
+    }
+
+    /// Takes these out, each once its copy is confirmed if they are replayed.
+    async fn take_out(
+        &self,
+        chosen: Vec<(Raw, DeadLetter, Acker)>,
+        replay: bool,
+    ) -> Result<usize, BrokerError> {
+        let mut copies = Vec::new();
+        let mut ackers = Vec::new();
+        for (raw, letter, acker) in chosen {
+            if replay {
+                copies.push(self.revived(&raw, letter)?);
+            }
+            ackers.push(acker);
+        }
+        let ready = match replay {
+            true => self.broker.send_all_on(self.queue, copies).await,
+            false => ackers.iter().map(|_| Ok(())).collect(),
+        };
+        let mut taken_out = 0;
+        let mut failed = Ok(());
+        for (acker, ready) in ackers.iter().zip(ready) {
+            match ready {
+                Ok(()) => {
+                    let acked = acker.ack(BasicAckOptions::default()).await;
+                    acked.map_err(|error| unreachable(words(&error)))?;
+                    taken_out += 1;
+                }
+                Err(error) => failed = failed.and(Err(error)),
+            }
+        }
+        failed.map(|()| taken_out)
     }
 
     /// A letter's message for its queue: for the handler that gave up, untried, wanted now.
@@ -177,7 +261,7 @@ fn letter(raw: &Raw, queue: &str) -> DeadLetter {
     let text = |name| headers::text(table, name).map(String::from);
     let died_at = text(headers::DEAD_AT).and_then(|at| at.parse::<DateTime<Utc>>().ok());
     DeadLetter {
-        envelope: decoded(raw).unwrap_or_else(|| undecodable(raw)),
+        envelope: shown(raw),
         reason: DeadReason {
             handler: text(headers::DEAD_HANDLER),
             attempts: headers::count(table, headers::DEAD_ATTEMPTS).unwrap_or_default(),
@@ -187,6 +271,11 @@ fn letter(raw: &Raw, queue: &str) -> DeadLetter {
         origin: text(headers::DEAD_ORIGIN).unwrap_or_else(|| queue.to_owned()),
         died_at: died_at.unwrap_or(DateTime::UNIX_EPOCH),
     }
+}
+
+/// A message as an event, whatever it is.
+pub(crate) fn shown(raw: &Raw) -> Envelope {
+    decoded(raw).unwrap_or_else(|| undecodable(raw))
 }
 
 /// A message that is no event, shown as one: its text under `undecodable`, with an id that stays the same.

@@ -43,7 +43,7 @@ pub(crate) fn words(error: &Error) -> String {
     match error.kind() {
         ErrorKind::ProtocolError(refusal) if refusal.get_id() == ACCESS_REFUSED => format!(
             "{}; compare user, password and vhost of the URL with the broker's",
-            refusal.get_message()
+            refusal.get_message().as_str().trim_end_matches('.')
         ),
         ErrorKind::IOError(failure) => match tls::remedy(failure) {
             Some(remedy) => format!("{error}: {remedy}"),

@@ -21,10 +21,13 @@ mod publish;
 mod results;
 mod settings;
 mod settle;
+mod tail;
 mod tls;
 mod topology;
 pub mod wire;
 
 pub use broker::AmqpBroker;
+pub use dead::LookedThrough;
 pub use results::AmqpResults;
 pub use settings::{AmqpBuilder, QueueKind, SettingsError, URL_VARIABLE};
+pub use tail::Tail;

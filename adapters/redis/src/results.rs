@@ -1,6 +1,7 @@
 //! The result backend port over Redis.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -209,7 +210,7 @@ impl Inner {
                 .set_number_of_retries(1);
             let connected =
                 ConnectionManager::new_with_config(self.settings.client.clone(), config);
-            connected.await.map_err(|error| unreachable(&error))
+            connected.await.map_err(|error| self.unreachable(error))
         });
         manager.await.cloned()
     }
@@ -243,17 +244,18 @@ impl Inner {
         asked: impl Future<Output = redis::RedisResult<T>>,
     ) -> Result<T, ResultError> {
         match timeout(self.settings.timeout, asked).await {
-            Ok(answered) => answered.map_err(|error| unreachable(&error)),
-            Err(_) => Err(ResultError::Unreachable {
-                reason: format!("no answer within {:?}", self.settings.timeout),
-            }),
+            Ok(answered) => answered.map_err(|error| self.unreachable(error)),
+            Err(_) => {
+                let waited = format!("no answer within {:?}", self.settings.timeout);
+                Err(self.unreachable(waited))
+            }
         }
     }
-}
 
-fn unreachable(error: &redis::RedisError) -> ResultError {
-    ResultError::Unreachable {
-        reason: error.to_string(),
+    fn unreachable(&self, reason: impl fmt::Display) -> ResultError {
+        ResultError::Unreachable {
+            reason: format!("Redis at {}: {reason}", self.settings.place()),
+        }
     }
 }
 
@@ -338,8 +340,8 @@ fn taken() -> ResultError {
     }
 }
 
-impl std::fmt::Debug for RedisResults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for RedisResults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RedisResults")
             .field(&self.0.settings.place())
             .finish()

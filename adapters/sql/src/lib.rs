@@ -22,6 +22,7 @@ mod portable;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod retry;
+mod retry_now;
 mod rules;
 mod session;
 #[cfg(feature = "sqlite")]

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use celerysalt::broker::{DeadLetter, DeadSelection};
 use celerysalt::event::Envelope;
 use celerysalt::outbox::{
-    Claim, DeadLetterStore, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement,
+    Claim, DeadLetterStore, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, RetrySelection,
+    Settlement,
 };
 use chrono::{DateTime, Utc};
 
@@ -96,6 +97,14 @@ impl OutboxStore for SqlOutbox {
 
     async fn purge(&self, delivered_before: DateTime<Utc>) -> Result<u64, OutboxError> {
         self.0.purge(delivered_before).await
+    }
+
+    async fn retry(
+        &self,
+        selection: &RetrySelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError> {
+        self.0.retry(selection, now).await
     }
 
     async fn status(&self) -> Result<OutboxStatus, OutboxError> {

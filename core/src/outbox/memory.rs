@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Claim, DeadLetterStore, OUTBOX_ORIGIN, OutboxError, OutboxEvent, OutboxStatus, OutboxStore,
-    QUARANTINE_AFTER, Settlement, signal,
+    QUARANTINE_AFTER, RetrySelection, Settlement, signal,
 };
 use crate::broker::{DeadLetter, DeadReason, DeadSelection};
 use crate::clock;
@@ -191,9 +191,29 @@ impl OutboxStore for MemoryOutbox {
         Ok((before - state.rows.len()) as u64)
     }
 
+    async fn retry(
+        &self,
+        selection: &RetrySelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError> {
+        let mut state = self.lock();
+        let State { rows, open, .. } = &mut *state;
+        let mut retried = 0;
+        for (seq, row) in rows.iter_mut() {
+            if row.retry(selection, now) {
+                open.insert(*seq);
+                retried += 1;
+            }
+        }
+        drop(state);
+        signal::ring(&self.0.changed);
+        Ok(retried)
+    }
+
     async fn status(&self) -> Result<OutboxStatus, OutboxError> {
         let state = self.lock();
         let mut status = OutboxStatus {
+            oldest: state.open_rows().map(|(_, row)| row.event.created_at).min(),
             dead: state.dead.iter().filter(|d| !d.replayed).count() as u64,
             ..OutboxStatus::default()
         };
@@ -380,6 +400,24 @@ impl Row {
     /// With the claim that is still there, and so has not come back.
     fn lost_claims(&self) -> u32 {
         self.event.lost_claims + u32::from(self.claimed_until.is_some())
+    }
+
+    /// Makes it due, if it is selected and free and waits, or was given up for want of a subscriber.
+    fn retry(&mut self, selection: &RetrySelection, now: DateTime<Utc>) -> bool {
+        let unrouted = matches!(self.outcome, Outcome::Unrouted(_));
+        let waits = self.outcome == Outcome::Open && self.available_at > now;
+        let held = self.claimed_until.is_some_and(|until| until > now);
+        if held || !(waits || unrouted) || !selection.covers(self.event.envelope.id, unrouted) {
+            return false;
+        }
+        if unrouted {
+            self.event.unroutable_since = None;
+            self.outcome = Outcome::Open;
+        }
+        self.event.progress.hasten(now);
+        self.event.attempts = 0;
+        self.available_at = now;
+        true
     }
 
     fn apply<'a>(&mut self, settlement: &'a Settlement, now: DateTime<Utc>) -> &'a [DeadReason] {

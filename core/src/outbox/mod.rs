@@ -17,6 +17,7 @@ pub mod conformance;
 mod dead;
 mod memory;
 mod relay;
+mod retry;
 mod signal;
 mod to_broker;
 
@@ -24,6 +25,7 @@ pub use backoff::Backoff;
 pub use dead::{DeadLetterStore, OUTBOX_ORIGIN};
 pub use memory::MemoryOutbox;
 pub use relay::{Drained, Relay, RelayBuilder, RelayHealth, RelaySnapshot};
+pub use retry::RetrySelection;
 pub use signal::wake;
 pub use to_broker::ToBroker;
 
@@ -87,6 +89,13 @@ pub trait OutboxStore: Send + Sync + 'static {
     async fn changed(&self);
     /// Forgets events delivered before this instant; returns how many.
     async fn purge(&self, delivered_before: DateTime<Utc>) -> Result<u64, OutboxError>;
+    /// Makes events due now, as if they had never failed: an operator has mended what they failed of. What a claim
+    /// holds is left alone, and an `eta` is waited for still. Returns how many.
+    async fn retry(
+        &self,
+        selection: &RetrySelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError>;
     /// How many events stand in which state.
     async fn status(&self) -> Result<OutboxStatus, OutboxError>;
 }
@@ -248,6 +257,9 @@ pub struct OutboxStatus {
     pub delivered: u64,
     /// Dead letters.
     pub dead: u64,
+    /// When the oldest of the pending ones was stored.
+    #[serde(default)]
+    pub oldest: Option<DateTime<Utc>>,
 }
 
 /// Why an outbox operation failed.

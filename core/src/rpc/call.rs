@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use serde_json::Value;
 use tracing::Instrument;
 
 use super::contract::{check, read};
@@ -25,15 +26,58 @@ impl RpcClient {
         Self { publisher, results }
     }
 
-    async fn ask<T: Request>(&self, request: Envelope) -> Result<T::Response, CallError<T::Error>> {
-        let pending = self
-            .results
-            .expect(request.id)
-            .await
-            .map_err(CallError::Backend)?;
+    /// Asks with JSON under a topic, for programs that do not know the types: nothing is checked against a schema.
+    ///
+    /// # Errors
+    /// [`CallError::Declared`] holds what the handler declares; the other variants say why there is no answer.
+    pub async fn call_json(
+        &self,
+        topic: &str,
+        version: Option<&str>,
+        payload: Value,
+        timeout: Duration,
+        options: PublishOptions,
+    ) -> Result<Value, CallError<Value>> {
+        let asked = async {
+            let request = self.publisher.wrap(topic, version, payload, &options);
+            let request = request.map_err(not_sent::<Value>)?;
+            self.answer::<Value>(request, timeout).await
+        };
+        let answer = asked.instrument(spans::call(topic)).await?;
+        match answer.result {
+            HandlerResult::Success(value) => Ok(value),
+            HandlerResult::Declared(value) => Err(CallError::Declared(value)),
+            HandlerResult::Error(error) => Err(failed(answer.handler, error)),
+        }
+    }
+
+    /// Sends a request and waits for the first handler's answer.
+    async fn answer<E>(
+        &self,
+        mut request: Envelope,
+        timeout: Duration,
+    ) -> Result<HandlerAnswer, CallError<E>> {
+        request.meta.is_rpc = true;
+        request.meta.reply_to = self.results.reply_to();
+        let clock = self.publisher.clock();
+        tokio::select! {
+            biased;
+            answer = self.ask(request) => answer,
+            () = clock.sleep(timeout) => Err(CallError::Timeout { after: timeout }),
+        }
+    }
+
+    async fn ask<E>(&self, request: Envelope) -> Result<HandlerAnswer, CallError<E>> {
+        let expected = self.results.expect(request.id).await;
+        let pending = expected.map_err(CallError::Backend)?;
         self.publisher.send(&request).await.map_err(not_sent)?;
-        let answer = pending.await.map_err(CallError::Backend)?;
-        understand::<T>(answer)
+        let first = match pending.await.map_err(CallError::Backend)? {
+            Answer::NoHandlers => None,
+            Answer::Completed(answers) => answers.into_iter().next(),
+        };
+        first.ok_or(CallError::NoHandler {
+            topic: request.topic,
+        })
     }
 }
 
@@ -62,19 +106,12 @@ pub trait Call: Request {
         options: PublishOptions,
     ) -> impl Future<Output = Result<Self::Response, CallError<Self::Error>>> + Send {
         let request = async move {
-            let mut request = client
+            let request = client
                 .publisher
                 .envelope(self, &options)
                 .map_err(not_sent)?;
             check::<Self>(&request.payload).map_err(CallError::InvalidRequest)?;
-            request.meta.is_rpc = true;
-            request.meta.reply_to = client.results.reply_to();
-            let clock = client.publisher.clock();
-            tokio::select! {
-                biased;
-                result = client.ask::<Self>(request) => result,
-                () = clock.sleep(timeout) => Err(CallError::Timeout { after: timeout }),
-            }
+            understand::<Self>(client.answer(request, timeout).await?)
         };
         request.instrument(spans::call(Self::TOPIC))
     }
@@ -92,22 +129,17 @@ fn not_sent<E>(error: PublisherError) -> CallError<E> {
     }
 }
 
-fn understand<T: Request>(answer: Answer) -> Result<T::Response, CallError<T::Error>> {
-    let first = match answer {
-        Answer::NoHandlers => None,
-        Answer::Completed(answers) => answers.into_iter().next(),
-    };
-    let Some(HandlerAnswer { handler, result }) = first else {
-        return Err(CallError::NoHandler {
-            topic: T::TOPIC.to_owned(),
-        });
-    };
-    match result {
+fn failed<E>(handler: String, error: String) -> CallError<E> {
+    CallError::HandlerFailed { handler, error }
+}
+
+fn understand<T: Request>(answer: HandlerAnswer) -> Result<T::Response, CallError<T::Error>> {
+    match answer.result {
         HandlerResult::Success(value) => read(value).map_err(CallError::InvalidResponse),
         HandlerResult::Declared(value) => Err(read(value).map_or_else(
             |m: Mismatch| CallError::InvalidResponse(m),
             CallError::Declared,
         )),
-        HandlerResult::Error(error) => Err(CallError::HandlerFailed { handler, error }),
+        HandlerResult::Error(error) => Err(failed(answer.handler, error)),
     }
 }

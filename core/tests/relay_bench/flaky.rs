@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use celerysalt::event::Envelope;
 use celerysalt::outbox::{
-    Claim, MemoryOutbox, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement,
+    Claim, MemoryOutbox, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, RetrySelection,
+    Settlement,
 };
 use chrono::{DateTime, Utc};
 
@@ -82,6 +83,13 @@ impl OutboxStore for Flaky {
     }
     async fn purge(&self, delivered_before: DateTime<Utc>) -> Result<u64, OutboxError> {
         self.inner.purge(delivered_before).await
+    }
+    async fn retry(
+        &self,
+        selection: &RetrySelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError> {
+        self.inner.retry(selection, now).await
     }
     async fn status(&self) -> Result<OutboxStatus, OutboxError> {
         self.inner.status().await

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use celerysalt::event;
 use celerysalt::event::Envelope;
 use celerysalt::outbox::{
-    Claim, MemoryOutbox, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement,
+    Claim, MemoryOutbox, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, RetrySelection,
+    Settlement,
 };
 use celerysalt::rules::Rule;
 use celerysalt_plain::{FollowActions, Rules};
@@ -155,6 +156,14 @@ impl OutboxStore for Flaky {
 
     async fn purge(&self, delivered_before: DateTime<Utc>) -> Result<u64, OutboxError> {
         self.store.purge(delivered_before).await
+    }
+
+    async fn retry(
+        &self,
+        selection: &RetrySelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError> {
+        self.store.retry(selection, now).await
     }
 
     async fn status(&self) -> Result<OutboxStatus, OutboxError> {

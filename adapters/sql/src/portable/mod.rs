@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use celerysalt::event::Envelope;
-use celerysalt::outbox::{Claim, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement};
+use celerysalt::outbox::{
+    Claim, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, RetrySelection, Settlement,
+};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -18,6 +20,7 @@ use uuid::Uuid;
 pub(crate) use self::append::append_in;
 use crate::error::store;
 use crate::retry::retrying;
+use crate::retry_now::retry_now;
 use crate::session::{Bind, Columns, Kind, Pool, Session, list, need};
 use crate::stored::{report_lost, until};
 
@@ -186,6 +189,16 @@ impl OutboxStore for PortableOutbox {
         Ok(purged)
     }
 
+    async fn retry(
+        &self,
+        selection: &RetrySelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError> {
+        let retried = retry_now(&self.pool, selection, now).await?;
+        self.ring();
+        Ok(retried)
+    }
+
     async fn status(&self) -> Result<OutboxStatus, OutboxError> {
         let mut connection = self.pool.acquire().await.map_err(store)?;
         status(&mut connection.session()).await.map_err(store)
@@ -214,8 +227,9 @@ async fn status(session: &mut Session<'_>) -> sqlx::Result<OutboxStatus> {
                count(CASE WHEN open AND attempts > 0 THEN 1 END) AS retrying,
                count(CASE WHEN open AND unroutable_since IS NOT NULL THEN 1 END) AS unroutable,
                count(unrouted_at) AS unrouted, count(published_at) AS delivered,
-               (SELECT count(*) FROM celerysalt_dead_letters WHERE replayed_at IS NULL) AS dead
-        FROM (SELECT published_at IS NULL AND unrouted_at IS NULL AS open,
+               (SELECT count(*) FROM celerysalt_dead_letters WHERE replayed_at IS NULL) AS dead,
+               min(CASE WHEN open THEN created_at END) AS oldest
+        FROM (SELECT published_at IS NULL AND unrouted_at IS NULL AS open, created_at,
                      attempts, unroutable_since, unrouted_at, published_at
               FROM celerysalt_outbox) AS o";
     let row = need("count", session.row(STATUS, Vec::new()).await?)?;
@@ -229,6 +243,7 @@ async fn status(session: &mut Session<'_>) -> sqlx::Result<OutboxStatus> {
         unrouted: count("unrouted")?,
         delivered: count("delivered")?,
         dead: count("dead")?,
+        oldest: row.instant("oldest")?,
     })
 }
 

@@ -10,13 +10,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use celerysalt::event::Envelope;
-use celerysalt::outbox::{Claim, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, Settlement};
+use celerysalt::outbox::{
+    Claim, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, RetrySelection, Settlement,
+};
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
 
 pub use self::append::append_in;
 use self::listen::Listener;
 use crate::error::store;
+use crate::retry_now::retry_now;
+use crate::session::Pool;
 use crate::stored::{report_lost, until};
 
 /// How many rows one statement of a purge deletes.
@@ -172,6 +176,14 @@ impl OutboxStore for PgOutbox {
         }
     }
 
+    async fn retry(
+        &self,
+        selection: &RetrySelection,
+        now: DateTime<Utc>,
+    ) -> Result<u64, OutboxError> {
+        retry_now(&Pool::Postgres(self.pool.clone()), selection, now).await
+    }
+
     async fn status(&self) -> Result<OutboxStatus, OutboxError> {
         const STATUS: &str = "
             SELECT count(*) FILTER (WHERE published_at IS NULL AND unrouted_at IS NULL),
@@ -179,9 +191,10 @@ impl OutboxStore for PgOutbox {
                    count(*) FILTER (WHERE published_at IS NULL AND unrouted_at IS NULL
                                       AND unroutable_since IS NOT NULL),
                    count(unrouted_at), count(published_at),
-                   (SELECT count(*) FROM celerysalt_dead_letters WHERE replayed_at IS NULL)
+                   (SELECT count(*) FROM celerysalt_dead_letters WHERE replayed_at IS NULL),
+                   min(created_at) FILTER (WHERE published_at IS NULL AND unrouted_at IS NULL)
             FROM celerysalt_outbox";
-        let counts: (i64, i64, i64, i64, i64, i64) = sqlx::query_as(STATUS)
+        let counts: (i64, i64, i64, i64, i64, i64, Option<DateTime<Utc>>) = sqlx::query_as(STATUS)
             .fetch_one(&self.pool)
             .await
             .map_err(store)?;
@@ -192,6 +205,7 @@ impl OutboxStore for PgOutbox {
             unrouted: counts.3 as u64,
             delivered: counts.4 as u64,
             dead: counts.5 as u64,
+            oldest: counts.6,
         })
     }
 }

@@ -110,7 +110,6 @@ impl Session<'_> {
 }
 
 /// `(?, ?, ?)`: a list of so many parameters, at least one.
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) fn list(length: usize) -> String {
     format!("(?{})", ", ?".repeat(length.saturating_sub(1)))
 }

@@ -22,6 +22,7 @@
 mod letters;
 mod oldest;
 mod relays;
+mod retries;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -43,6 +44,7 @@ pub use letters::{
 };
 pub use oldest::tells_the_oldest_that_is_open;
 pub use relays::relays_side_by_side_keep_order;
+pub use retries::{retries_what_waits_at_once, retries_what_was_given_up};
 
 /// A fresh store for one case.
 pub trait Subject: Sized {
@@ -68,6 +70,7 @@ macro_rules! outbox_conformance {
             progress_survives, purges_what_is_old_and_delivered, counts_by_state,
             a_crasher_ends_up_alone, tells_what_becomes_due, tells_the_oldest_that_is_open, replays_dead_letters_to_their_handler,
             replays_into_an_open_event, relays_side_by_side_keep_order,
+            retries_what_waits_at_once, retries_what_was_given_up,
         );
     };
     ($subject:ty: $($case:ident),* $(,)?) => {$(
@@ -367,6 +370,7 @@ pub async fn counts_by_state(store: SharedOutbox, _: Arc<dyn DeadLetterStore>) {
         unrouted: 1,
         delivered: 1,
         dead: 1,
+        oldest: Some(start()),
     };
     assert_eq!(store.status().await.unwrap(), expected);
 }
