@@ -7,9 +7,17 @@ use celerysalt_migrations::Dialect;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Check and try rules, print migrations; all of it without a database.
+use crate::call::{self, CallArgs};
+use crate::completions::CompletionsArgs;
+use crate::dlq::DlqCommand;
+use crate::help::{EXIT_CODES, examples};
+use crate::outbox::OutboxCommand;
+use crate::publish::{self, PublishArgs};
+use crate::tail::{self, TailArgs};
+
+/// Looks after the rules, tables, events, dead letters and outbox of CelerySalt.
 #[derive(Debug, Parser)]
-#[command(name = "celerysalt", version)]
+#[command(name = "celerysalt", version, after_long_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -27,6 +35,30 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: MigrationsCommand,
     },
+    /// Dead letters: what handlers gave up, in a queue or in the outbox.
+    Dlq {
+        #[command(subcommand)]
+        command: DlqCommand,
+    },
+    /// The outbox: events that wait for their delivery.
+    Outbox {
+        #[command(subcommand)]
+        command: OutboxCommand,
+    },
+    /// Publish an event, confirmed by RabbitMQ. One that no queue is bound for is an error.
+    #[command(after_long_help = examples(&publish::EXAMPLES))]
+    Publish(PublishArgs),
+    /// Call a service (RPC) and print its answer as JSON, or the error that it declares.
+    #[command(after_long_help = examples(&call::EXAMPLES))]
+    Call(CallArgs),
+    /// Watch events as they are published, one a line: time, topic, version, id, data.
+    ///
+    /// Services miss nothing of what is watched. But while somebody watches, an event that no service is bound for counts as
+    /// routed: relays and publishers do not report it, nor keep it for a later subscriber.
+    #[command(after_long_help = examples(&tail::EXAMPLES))]
+    Tail(TailArgs),
+    /// Print a script that completes this command in a shell, as in: source <(celerysalt completions bash).
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Subcommand)]
