@@ -315,6 +315,36 @@ fn the_note_is_neither_a_rule_nor_content() {
 }
 
 #[test]
+fn a_column_that_is_no_list_is_itself_again_when_the_note_has_gone() {
+    for column in [r#"{"not":"a list"}"#, "17", r#""text""#, "[{ half"] {
+        let mut rules = Rules::loaded(column);
+        rules.set_note(Some(json!({"seq": 3})));
+        let travelled = Rules::loaded(&rules.to_json());
+        assert_eq!((travelled.note(), &travelled), (rules.note(), &rules));
+        for mut rules in [rules, travelled] {
+            rules.set_note(None);
+            assert_eq!(rules.to_json(), column);
+            rules.set_note(Some(json!(1)));
+            rules.push(rule("a"));
+            assert_eq!(Rules::loaded(&rules.to_json()).len(), 2, "{column}");
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_column_beside_a_note_is_kept() {
+    for column in [
+        r#"[{"celerysalt":1,"column":[]}]"#,
+        r#"[{"celerysalt":1,"column":{},"column_text":"{"}]"#,
+        r#"[{"celerysalt":1,"column_text":"[]"}]"#,
+        r#"[{"celerysalt":1,"column":{}},5]"#,
+    ] {
+        let rules = Rules::loaded(column);
+        assert_eq!((rules.note(), rules.to_json().as_str()), (None, column));
+    }
+}
+
+#[test]
 fn the_schema_of_a_user_s_struct_can_hold_rules() {
     #[derive(schemars::JsonSchema)]
     #[allow(dead_code, reason = "only its schema is looked at")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::cache::Memo;
 use super::document::Rule;
@@ -62,6 +62,16 @@ enum Whole {
     Text,
     /// The column is JSON, but no array.
     Value,
+}
+
+impl Whole {
+    /// The key beside a note under which the column travels that the note has joined.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Text => "column_text",
+            Self::Value => "column",
+        }
+    }
 }
 
 /// The key of the element in which an adapter keeps its own note.
@@ -168,26 +178,26 @@ impl Rules {
 
     /// The column as JSON: an array, or what stood there when it was none and nothing was added.
     pub fn to_value(&self) -> Json {
-        if let Some((broken, _)) = self.whole() {
-            return broken.value.clone();
+        let note = self.note.as_ref();
+        match (self.whole(), note) {
+            (Some((broken, _)), None) => return broken.value.clone(),
+            (Some((broken, whole)), Some(note)) => {
+                return json!([{ NOTE: note, whole.key(): broken.value }]);
+            }
+            (None, _) => {}
         }
-        let mut items: Vec<Json> = self.entries.iter().map(Entry::to_value).collect();
-        if let Some(note) = &self.note {
-            items.push(serde_json::json!({ NOTE: note }));
-        }
-        Json::Array(items)
+        let entries = self.entries.iter().map(Entry::to_value);
+        let note = note.map(|note| json!({ NOTE: note }));
+        Json::Array(entries.chain(note).collect())
     }
 
     /// The column as text, as it is stored.
     pub fn to_json(&self) -> String {
-        match self.whole() {
-            Some((
-                BrokenEntry {
-                    value: Json::String(text),
-                    ..
-                },
-                Whole::Text,
-            )) => text.clone(),
+        match (self.whole(), &self.note) {
+            (Some((broken, Whole::Text)), None) => match &broken.value {
+                Json::String(text) => text.clone(),
+                other => other.to_string(),
+            },
             _ => self.to_value().to_string(),
         }
     }
@@ -208,10 +218,10 @@ impl Rules {
         self.note = note;
     }
 
-    /// The entry that stands for the whole column, while nothing has joined it.
+    /// The entry that stands for the whole column, while no other has joined it.
     fn whole(&self) -> Option<(&BrokenEntry, Whole)> {
         match self.entries.as_slice() {
-            [Entry::Broken(broken)] if self.note.is_none() => broken.column.map(|w| (&**broken, w)),
+            [Entry::Broken(broken)] => broken.column.map(|whole| (&**broken, whole)),
             _ => None,
         }
     }
@@ -238,13 +248,30 @@ impl Rules {
 
     fn read_value(value: Json, ids: Ids) -> Self {
         match value {
-            Json::Array(items) => Self::read_items(items, ids),
+            Json::Array(items) => {
+                Self::read_joined(&items).unwrap_or_else(|| Self::read_items(items, ids))
+            }
             Json::Null => Self::new(),
             other => {
                 let found = crate::json::kind(&other);
                 Self::unreadable(other, Whole::Value, RuleErrorKind::NotAList { found })
             }
         }
+    }
+
+    /// A column that is no array, which a note has joined.
+    fn read_joined(items: &[Json]) -> Option<Self> {
+        let [Json::Object(item)] = items else {
+            return None;
+        };
+        let (note, is_alone) = (item.get(NOTE)?, item.len() == 2);
+        let text = item.get(Whole::Text.key()).and_then(Json::as_str);
+        let value = item.get(Whole::Value.key());
+        let column = text.map(|text| Self::read_text(text, Ids::FromContent));
+        let column = column.or_else(|| Some(Self::read_value(value?.clone(), Ids::FromContent)));
+        let mut rules = column.filter(|rules| is_alone && rules.whole().is_some())?;
+        rules.note = Some(note.clone());
+        Some(rules)
     }
 
     fn read_items(items: Vec<Json>, ids: Ids) -> Self {

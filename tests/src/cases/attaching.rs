@@ -181,16 +181,11 @@ async fn a_column_that_holds_no_rules_stays_as_it_is(bench: Bench) {
         assert_eq!(order.on_change_rules.broken().count(), 1);
         let now = bench.update(&order, Change::of().vip(true)).await;
         assert!(now.vip);
+        // Some note in the column meanwhile what is kept in the history.
+        let now = bench.update(&now, Change::of().status("paid")).await;
         let stored = bench.rules_text(&order).await;
         assert_eq!(as_read(&stored), as_read(text));
-        // Where something is noted in the column meanwhile, it is kept as an element of a list.
-        let now = bench.update(&now, Change::of().status("paid")).await;
-        let broken: Vec<&Json> = now
-            .on_change_rules
-            .broken()
-            .map(|entry| &entry.value)
-            .collect();
-        assert_eq!(broken, [&as_read(text)]);
+        assert_eq!(now.on_change_rules.broken().count(), 1);
     }
 }
 
