@@ -44,18 +44,27 @@ fn is_in((file, _): &Source, path: &str) -> bool {
     file.contains(&format!("/{path}/"))
 }
 
-/// A test's name, or how the names of several begin.
+/// A test's name, or how the names of several begin or end; a word is none.
 fn is_function(name: &str) -> bool {
-    let is_part = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '*' | '…');
-    name.chars().all(is_part)
+    let is_part = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_') || ELLIPSIS.contains(&c);
+    name.contains('_') && name.chars().all(is_part)
 }
 
+/// What stands for the rest of a name.
+const ELLIPSIS: [char; 2] = ['*', '…'];
+
 fn has((_, text): &Source, name: &str) -> bool {
-    let begin = name.trim_end_matches(['*', '…']);
-    let is_whole = begin.len() == name.len();
-    let function = format!("fn {begin}");
-    let mut found = text.split(&function).skip(1);
-    found.any(|rest| !is_whole || rest.starts_with(['(', '<']))
+    let part = name.trim_matches(ELLIPSIS);
+    let mut functions = text.split("fn ").skip(1).map(|rest| {
+        let end = rest.find(['(', '<']).unwrap_or(rest.len());
+        &rest[..end]
+    });
+    functions.any(|function| {
+        let (begins, ends) = (function.starts_with(part), function.ends_with(part));
+        (begins || name.starts_with(ELLIPSIS))
+            && (ends || name.ends_with(ELLIPSIS))
+            && (begins || ends)
+    })
 }
 
 fn sources(root: &Path) -> Vec<Source> {

@@ -9,18 +9,15 @@
 
 mod support;
 
-macro_rules! tables_on {
-    ($database:ident, $($file:literal),+) => {
-        mod $database {
-            use crate::support::$database as db;
-            $(include!($file);)+
-        }
-    };
-}
-
-tables_on!(sqlite, "cases/bad_tables.rs");
-tables_on!(async_sqlite, "cases/bad_tables.rs");
-tables_on!(mariadb, "cases/bad_tables.rs");
-tables_on!(async_mariadb, "cases/bad_tables.rs");
-tables_on!(postgres, "cases/bad_tables.rs", "cases/bad_jsonb.rs");
-tables_on!(async_postgres, "cases/bad_tables.rs", "cases/bad_jsonb.rs");
+on!(
+    ["cases/bad_tables.rs"]:
+    sqlite = sqlite,
+    async_sqlite = async_sqlite,
+    mariadb = mariadb,
+    async_mariadb = async_mariadb,
+);
+on!(
+    ["cases/bad_tables.rs", "cases/bad_jsonb.rs"]:
+    postgres = postgres,
+    async_postgres = async_postgres,
+);

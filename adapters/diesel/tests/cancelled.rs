@@ -9,17 +9,9 @@
 
 mod support;
 
-mod on_sqlite {
-    use crate::support::async_sqlite as db;
-    include!("cases/cancelled.rs");
-}
-
-mod on_postgres {
-    use crate::support::async_postgres as db;
-    include!("cases/cancelled.rs");
-}
-
-mod on_mariadb {
-    use crate::support::async_mariadb as db;
-    include!("cases/cancelled.rs");
-}
+on!(
+    ["cases/cancelled.rs"]:
+    on_sqlite = async_sqlite,
+    on_postgres = async_postgres,
+    on_mariadb = async_mariadb,
+);

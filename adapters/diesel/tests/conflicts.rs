@@ -6,24 +6,15 @@ mod support;
 
 on_servers!("cases/conflicts.rs");
 
-mod serialization_on_postgres {
-    use crate::support::postgres as db;
-    include!("cases/serialization.rs");
-}
-
-#[cfg(feature = "async-postgres")]
-mod serialization_on_async_postgres {
-    use crate::support::async_postgres as db;
-    include!("cases/serialization.rs");
-}
-
-mod ended_on_mariadb {
-    use crate::support::mariadb as db;
-    include!("cases/ended.rs");
-}
-
-#[cfg(feature = "async-mysql")]
-mod ended_on_async_mariadb {
-    use crate::support::async_mariadb as db;
-    include!("cases/ended.rs");
-}
+on!(
+    ["cases/serialization.rs"]:
+    serialization_on_postgres = postgres,
+    #[cfg(feature = "async-postgres")]
+    serialization_on_async_postgres = async_postgres,
+);
+on!(
+    ["cases/ended.rs"]:
+    ended_on_mariadb = mariadb,
+    #[cfg(feature = "async-mysql")]
+    ended_on_async_mariadb = async_mariadb,
+);

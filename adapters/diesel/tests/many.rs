@@ -25,12 +25,4 @@ mod beside {
 }
 
 // A trigger of MariaDB's keeps no row without an error.
-mod kept_by_sqlite {
-    use crate::support::sqlite as db;
-    include!("cases/many/kept.rs");
-}
-
-mod kept_by_postgres {
-    use crate::support::postgres as db;
-    include!("cases/many/kept.rs");
-}
+on!(["cases/many/kept.rs"]: kept_by_sqlite = sqlite, kept_by_postgres = postgres);

@@ -4,49 +4,20 @@
 
 #[path = "../../../migrations/tests/databases/mod.rs"]
 mod databases;
+#[macro_use]
+mod outbox_cases;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use celerysalt::outbox::conformance::{Subject, event};
-use celerysalt::outbox::{
-    Backoff, DeadLetterStore, Destination, OutboxError, OutboxEvent, OutboxStore, Relay,
-    Settlement, SharedOutbox,
-};
-use celerysalt_sql::{SqlOutbox, postgres::append_in};
-use chrono::{DateTime, TimeDelta, Utc};
-use databases::postgres::{Postgres, run};
+use celerysalt::outbox::{Backoff, Destination, OutboxEvent, Relay};
+use chrono::Utc;
 
-const LEASE: Duration = Duration::from_secs(30);
-
-struct Fresh(Postgres, SqlOutbox);
-
-impl Subject for Fresh {
-    async fn fresh() -> Self {
-        let database = Postgres::fresh().await;
-        let outbox = SqlOutbox::postgres(database.pool.clone());
-        Self(database, outbox)
-    }
-
-    fn store(&self) -> SharedOutbox {
-        Arc::new(self.1.clone())
-    }
-
-    fn dead(&self) -> Arc<dyn DeadLetterStore> {
-        Arc::new(self.1.clone())
-    }
-
-    async fn close(self) {
-        drop(self.1);
-        self.0.close().await;
-    }
-}
-
-celerysalt::outbox_conformance!(Fresh);
-
-fn start() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_767_225_600, 0).unwrap()
-}
+outbox_cases!(
+    Postgres, postgres,
+    damage: ["meta = '{\"depth\": \"deep\"}'"],
+    mend: "meta = '{}'",
+    refuse: "ALTER TABLE celerysalt_dead_letters ADD CHECK (attempts < 4)"
+);
 
 /// A relay that has locked the head of an aggregate, but not yet claimed it, is not overtaken.
 #[tokio::test]
@@ -66,95 +37,6 @@ async fn a_locked_head_is_not_overtaken() {
     other.rollback().await.unwrap();
     let claimed = outbox.claim(10, start(), LEASE).await.unwrap();
     assert_eq!(claimed.len(), 2);
-    drop(outbox);
-    database.close().await;
-}
-
-#[tokio::test]
-async fn a_corrupt_row_is_put_off_and_stops_its_aggregate_only() {
-    let Fresh(database, outbox) = Fresh::fresh().await;
-    let events = [event("a", 1), event("a", 2), event("b", 3)];
-    outbox.append(&events, start()).await.unwrap();
-    sqlx::query(r#"UPDATE celerysalt_outbox SET meta = '{"depth": "deep"}' WHERE id = $1"#)
-        .bind(events[0].id)
-        .execute(&database.pool)
-        .await
-        .unwrap();
-    let claimed = outbox.claim(10, start(), LEASE).await.unwrap();
-    assert_eq!(claimed.len(), 1);
-    assert_eq!(claimed[0].envelope, events[2]);
-    let status = outbox.status().await.unwrap();
-    assert_eq!((status.pending, status.retrying), (3, 1));
-    sqlx::query("UPDATE celerysalt_outbox SET meta = '{}' WHERE id = $1")
-        .bind(events[0].id)
-        .execute(&database.pool)
-        .await
-        .unwrap();
-    let later = start() + TimeDelta::minutes(5);
-    let claimed = outbox.claim(10, later, LEASE).await.unwrap();
-    let ids: Vec<_> = claimed.iter().map(|e| e.envelope.id).collect();
-    assert_eq!(ids[..2], [events[0].id, events[1].id], "mended, in order");
-    drop(outbox);
-    database.close().await;
-}
-
-#[tokio::test]
-async fn says_that_the_tables_are_missing() {
-    let database = Postgres::empty().await;
-    let outbox = SqlOutbox::postgres(database.pool.clone());
-    let results = [
-        outbox.append(&[event("", 1)], start()).await,
-        outbox.claim(1, start(), LEASE).await.map(drop),
-        outbox.status().await.map(drop),
-    ];
-    for result in results {
-        assert!(
-            matches!(result, Err(OutboxError::NotMigrated)),
-            "{result:?}"
-        );
-    }
-    database.close().await;
-}
-
-#[tokio::test]
-async fn appends_in_the_callers_transaction() {
-    let Fresh(database, outbox) = Fresh::fresh().await;
-    let mut tx = database.pool.begin().await.unwrap();
-    append_in(&mut tx, &[event("", 1), event("", 2)], start())
-        .await
-        .unwrap();
-    tx.rollback().await.unwrap();
-    assert_eq!(outbox.status().await.unwrap().pending, 0);
-    let mut tx = database.pool.begin().await.unwrap();
-    append_in(&mut tx, &[event("", 1), event("", 2)], start())
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(outbox.status().await.unwrap().pending, 2);
-    drop(outbox);
-    database.close().await;
-}
-
-/// Dead letters and settlement are one transaction: without the one there is not the other.
-#[tokio::test]
-async fn a_settlement_whose_dead_letters_fail_leaves_the_event() {
-    let Fresh(database, outbox) = Fresh::fresh().await;
-    outbox.append(&[event("", 1)], start()).await.unwrap();
-    let held = outbox.claim(1, start(), LEASE).await.unwrap().remove(0);
-    run(
-        &database.pool,
-        "ALTER TABLE celerysalt_dead_letters ADD CHECK (attempts < 4)".into(),
-    )
-    .await;
-    let dead = celerysalt::broker::DeadReason {
-        handler: None,
-        attempts: 4,
-        error: "no".to_owned(),
-    };
-    let settled = [(held, Settlement::Delivered { dead: vec![dead] })];
-    assert!(outbox.settle(&settled, start()).await.is_err());
-    let status = outbox.status().await.unwrap();
-    assert_eq!((status.pending, status.dead), (1, 0));
     drop(outbox);
     database.close().await;
 }

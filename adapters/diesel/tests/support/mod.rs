@@ -22,24 +22,31 @@ pub mod server;
 pub mod sqlite;
 pub mod watched;
 
+/// Runs the test cases of files in a module for each database, over the connections of that module of the support.
+#[macro_export]
+macro_rules! on {
+    ($files:tt: $($(#[$attribute:meta])* $module:ident = $database:ident),+ $(,)?) => {$(
+        $(#[$attribute])*
+        mod $module {
+            use $crate::support::$database as db;
+            $crate::include_all!($files);
+        }
+    )+};
+}
+
+/// What [`on`] has in a module.
+#[macro_export]
+macro_rules! include_all {
+    ([$($file:literal),+]) => {
+        $(include!($file);)+
+    };
+}
+
 /// Runs the test cases of a file on each database.
 #[macro_export]
 macro_rules! on_each {
     ($file:literal) => {
-        mod on_sqlite {
-            use $crate::support::sqlite as db;
-            include!($file);
-        }
-
-        mod on_postgres {
-            use $crate::support::postgres as db;
-            include!($file);
-        }
-
-        mod on_mariadb {
-            use $crate::support::mariadb as db;
-            include!($file);
-        }
+        $crate::on!([$file]: on_sqlite = sqlite, on_postgres = postgres, on_mariadb = mariadb);
     };
 }
 
@@ -48,24 +55,12 @@ macro_rules! on_each {
 macro_rules! on_every {
     ($file:literal) => {
         $crate::on_each!($file);
-
-        #[cfg(feature = "async-sqlite")]
-        mod on_async_sqlite {
-            use $crate::support::async_sqlite as db;
-            include!($file);
-        }
-
-        #[cfg(feature = "async-postgres")]
-        mod on_async_postgres {
-            use $crate::support::async_postgres as db;
-            include!($file);
-        }
-
-        #[cfg(feature = "async-mysql")]
-        mod on_async_mariadb {
-            use $crate::support::async_mariadb as db;
-            include!($file);
-        }
+        $crate::on!(
+            [$file]:
+            #[cfg(feature = "async-sqlite")] on_async_sqlite = async_sqlite,
+            #[cfg(feature = "async-postgres")] on_async_postgres = async_postgres,
+            #[cfg(feature = "async-mysql")] on_async_mariadb = async_mariadb,
+        );
     };
 }
 
@@ -73,26 +68,12 @@ macro_rules! on_every {
 #[macro_export]
 macro_rules! on_servers {
     ($file:literal) => {
-        mod on_postgres {
-            use $crate::support::postgres as db;
-            include!($file);
-        }
-
-        mod on_mariadb {
-            use $crate::support::mariadb as db;
-            include!($file);
-        }
-
-        #[cfg(feature = "async-postgres")]
-        mod on_async_postgres {
-            use $crate::support::async_postgres as db;
-            include!($file);
-        }
-
-        #[cfg(feature = "async-mysql")]
-        mod on_async_mariadb {
-            use $crate::support::async_mariadb as db;
-            include!($file);
-        }
+        $crate::on!(
+            [$file]:
+            on_postgres = postgres,
+            on_mariadb = mariadb,
+            #[cfg(feature = "async-postgres")] on_async_postgres = async_postgres,
+            #[cfg(feature = "async-mysql")] on_async_mariadb = async_mariadb,
+        );
     };
 }

@@ -18,22 +18,9 @@ use std::collections::BTreeMap;
 
 use columns::{Checked, Kind};
 
-/// The types of a database, over a kind of connection.
-macro_rules! types_of {
-    ($database:ident, $file:literal) => {
-        mod $database {
-            use crate::support::$database as db;
-            include!($file);
-        }
-    };
-}
-
-types_of!(sqlite, "sqlite.rs");
-types_of!(async_sqlite, "sqlite.rs");
-types_of!(postgres, "postgres.rs");
-types_of!(async_postgres, "postgres.rs");
-types_of!(mariadb, "mariadb.rs");
-types_of!(async_mariadb, "mariadb.rs");
+on!(["sqlite.rs"]: sqlite = sqlite, async_sqlite = async_sqlite);
+on!(["postgres.rs"]: postgres = postgres, async_postgres = async_postgres);
+on!(["mariadb.rs"]: mariadb = mariadb, async_mariadb = async_mariadb);
 
 const DATABASES: [&str; 3] = ["SQLite", "PostgreSQL", "MariaDB"];
 
