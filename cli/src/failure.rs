@@ -56,10 +56,7 @@ pub(crate) enum Failure {
     Declined,
     #[error("there is no dead letter of {}; `dlq list` shows what there is", events(*.asked))]
     NoLetter { asked: usize },
-    #[error(
-        "none of {} waits or was given up: on its way, delivered, or never stored; `outbox status` counts them",
-        events(*.asked)
-    )]
+    #[error("{}", not_waiting(*.asked))]
     NothingWaits { asked: usize },
     #[error("standard input cannot be read: {0}")]
     StandardInput(io::Error),
@@ -138,6 +135,15 @@ fn events(asked: usize) -> &'static str {
     match asked {
         1 => "this event",
         _ => "these events",
+    }
+}
+
+fn not_waiting(asked: usize) -> &'static str {
+    match asked {
+        1 => "this event neither waits nor was given up: it is on its way, delivered, or unknown",
+        _ => {
+            "none of these events waits or was given up: they are on their way, delivered, or unknown"
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! `celerysalt dlq list`.
 
-use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use celerysalt::broker::{DeadLetter, DeadSelection};
@@ -18,8 +17,8 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     /// How many at most.
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
-    limit: NonZeroUsize,
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -28,7 +27,7 @@ pub(crate) struct ListArgs {
 pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, Failure> {
     let selection = args.selection.given().unwrap_or(DeadSelection::All);
     let letters = Letters::open(&args.place).await?;
-    let limit = args.limit.get();
+    let limit = args.limit as usize;
     // One more, to know whether there are more.
     let listed = letters.list(&selection, limit.saturating_add(1)).await;
     letters.close().await;

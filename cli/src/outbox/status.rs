@@ -64,7 +64,7 @@ impl Report {
             (
                 "  next due",
                 at(self.next_due),
-                "what waits, or is claimed, comes again",
+                "when the next of those that wait, or are claimed, is",
             ),
             (
                 "delivered",
