@@ -1,51 +1,12 @@
 //! What a newcomer sees on SQLite: two runs in one folder, the second of which delivers what the first left.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-use std::process::Command;
+#[path = "../../test_output.rs"]
+mod output;
 
 #[test]
 fn the_second_run_delivers_what_the_first_left() {
     let folder = tempfile::tempdir().unwrap();
-    let first = run(folder.path());
-    assert_eq!(first, expected(1, ""));
-    let second = run(folder.path());
-    assert_eq!(
-        second,
-        expected(2, "   -> show_status:  order 1 went from paid to shipped\n")
-    );
-    assert!(second.lines().count() < 25);
-}
-
-fn expected(order: u32, left: &str) -> String {
-    let arrived = left.lines().count();
-    format!(
-        "1. Start: whatever an earlier run committed and did not deliver arrives now.
-{left}   {arrived} event(s) delivered
-2. A pending order with two JSON rules: one fires once, one stays.
-   pending, 2 rule(s)
-3. It is paid, but the transaction is rolled back.
-   0 event(s) delivered
-4. It is paid, and committed.
-   -> send_receipt: order {order} was paid, 9990 cents
-   -> show_status:  order {order} went from pending to paid
-   2 event(s) delivered
-   paid, 1 rule(s)
-5. It is shipped, and the process stops before anybody delivers the event. Run this again.
-"
-    )
-}
-
-fn run(folder: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_orders-diesel"))
-        .current_dir(folder)
-        .env_remove("CELERYSALT_DATABASE_URL")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+    let program = env!("CARGO_BIN_EXE_orders-diesel");
+    output::assert_orders(|| output::printed(program, folder.path(), None));
 }

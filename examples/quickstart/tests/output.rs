@@ -1,19 +1,22 @@
 //! What a newcomer sees: two runs in one folder, the second of which delivers what the first left.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::path::Path;
-use std::process::Command;
+#[path = "../../test_output.rs"]
+mod output;
 
+use output::{printed, steps};
 use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_quickstart");
 
 #[test]
 fn the_second_run_delivers_what_the_first_left() {
     let folder = TempDir::new().unwrap();
-    let first = run(folder.path());
+    let first = printed(PROGRAM, folder.path(), None);
     assert_eq!(steps(&first)[0], ["0 event(s) delivered"]);
     assert_main_job(&first);
 
-    let second = run(folder.path());
+    let second = printed(PROGRAM, folder.path(), None);
     let [shipped, delivered] = &steps(&second)[0][..] else {
         panic!("{second}")
     };
@@ -50,29 +53,4 @@ fn assert_main_job(output: &str) {
         output.lines().count() < 25,
         "too long for a newcomer: {output}"
     );
-}
-
-/// The indented lines under each numbered heading.
-fn steps(output: &str) -> Vec<Vec<String>> {
-    let mut steps: Vec<Vec<String>> = Vec::new();
-    for line in output.lines() {
-        match line.strip_prefix("   ") {
-            Some(detail) => steps.last_mut().unwrap().push(detail.to_owned()),
-            None => steps.push(Vec::new()),
-        }
-    }
-    steps
-}
-
-fn run(folder: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_quickstart"))
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }

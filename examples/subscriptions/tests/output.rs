@@ -1,22 +1,26 @@
 //! What a newcomer sees on each database: two runs, the second of which delivers what the first left.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::path::Path;
-use std::process::Command;
+#[path = "../../test_output.rs"]
+mod output;
+
+use output::printed;
 
 include!("../../test_schema.rs");
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_subscriptions");
 
 #[test]
 fn states_are_rules_and_the_second_run_delivers_what_the_first_left() {
     let folder = tempfile::tempdir().unwrap();
-    runs_twice(|| run(folder.path(), None));
+    runs_twice(|| printed(PROGRAM, folder.path(), None));
 }
 
 #[tokio::test]
 async fn and_so_it_is_on_postgresql() {
     let folder = tempfile::tempdir().unwrap();
     let schema = Schema::new().await;
-    runs_twice(|| run(folder.path(), Some(&schema.url())));
+    runs_twice(|| printed(PROGRAM, folder.path(), Some(&schema.url())));
     schema.end().await;
 }
 
@@ -51,19 +55,4 @@ fn expected(left: &str) -> String {
 6. Ada leaves, and the process stops before anybody hears of it. Run this again.
 "
     )
-}
-
-fn run(folder: &Path, database: Option<&str>) -> String {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_subscriptions"));
-    program
-        .current_dir(folder)
-        .env_remove("CELERYSALT_DATABASE_URL");
-    program.envs(database.map(|url| ("CELERYSALT_DATABASE_URL", url)));
-    let output = program.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }
