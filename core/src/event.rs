@@ -58,6 +58,16 @@ pub struct Envelope {
     pub meta: Meta,
 }
 
+impl Envelope {
+    /// The id under which a caller looks for the answer: Celery's task id.
+    pub fn task_id(&self) -> std::borrow::Cow<'_, str> {
+        match &self.meta.task_id {
+            Some(id) => id.into(),
+            None => self.id.to_string().into(),
+        }
+    }
+}
+
 /// An event's metadata: everything but its own fields.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -89,9 +99,16 @@ pub struct Meta {
     /// Not to be handled after this instant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<DateTime<Utc>>,
+    /// The request's id as its caller wrote it, where that is not how the envelope's id is written: callers in Python may
+    /// choose any text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<String>,
     /// Where an answer goes: a name that only the transport understands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// By which word the caller knows an answer over the transport, where that is not the request's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_id: Option<String>,
     /// When the event was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,

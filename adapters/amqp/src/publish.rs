@@ -6,10 +6,11 @@
 //! any publish in flight (seen with 4.12.3), so returns are gathered over the round and told apart by `message_id`.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::ShortString;
+use futures::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Confirmation, PublisherConfirm};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
@@ -17,7 +18,11 @@ use tokio::time::timeout;
 use crate::failure::words;
 use crate::link::Link;
 use crate::message::Message;
+use crate::results::Waiting;
 use crate::settings::Settings;
+
+/// As what RabbitMQ knows the channel of a request, when an answer is to come back over it.
+pub(crate) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
 /// Rounds that overlap: while one awaits its confirmations the next is on its way.
 const LANES: usize = 2;
@@ -36,7 +41,9 @@ pub(crate) enum Refusal {
 pub(crate) struct Publishing {
     jobs: mpsc::UnboundedSender<Job>,
     waiting: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>,
-    lanes: Arc<std::sync::OnceLock<()>>,
+    lanes: Arc<OnceLock<()>>,
+    /// Who hears the answers to requests that go out here, once somebody wants them.
+    answers: Arc<OnceLock<Waiting>>,
     link: Arc<Link>,
     settings: Arc<Settings>,
 }
@@ -53,6 +60,7 @@ impl Publishing {
             jobs,
             waiting: Arc::new(Mutex::new(waiting)),
             lanes: Arc::default(),
+            answers: Arc::default(),
             link,
             settings,
         }
@@ -84,12 +92,18 @@ impl Publishing {
         })
     }
 
+    /// From now on, answers over direct reply-to are heard.
+    pub(crate) fn hear_answers(&self) -> Waiting {
+        self.answers.get_or_init(Waiting::default).clone()
+    }
+
     fn start(&self) {
         for _ in 0..LANES {
             let lane = Lane {
                 waiting: Arc::clone(&self.waiting),
                 link: Arc::clone(&self.link),
                 settings: Arc::clone(&self.settings),
+                answers: Arc::clone(&self.answers),
                 channel: None,
             };
             tokio::spawn(lane.run());
@@ -101,7 +115,15 @@ struct Lane {
     waiting: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>,
     link: Arc<Link>,
     settings: Arc<Settings>,
-    channel: Option<Channel>,
+    answers: Arc<OnceLock<Waiting>>,
+    channel: Option<LaneChannel>,
+}
+
+/// A channel in confirm mode.
+struct LaneChannel {
+    channel: Channel,
+    /// Whether it takes answers, too.
+    hears: bool,
 }
 
 impl Lane {
@@ -168,11 +190,20 @@ impl Lane {
         if connection.status().blocked() {
             return Err("RabbitMQ takes nothing at present (an alarm of its memory or disk); it is tried again".to_owned());
         }
-        if let Some(channel) = &self.channel
-            && channel.status().connected()
+        let mut lane = match self.channel.take() {
+            Some(lane) if lane.channel.status().connected() => lane,
+            _ => self.open().await?,
+        };
+        if let Some(answers) = self.answers.get()
+            && !lane.hears
         {
-            return Ok(channel.clone());
+            hear(&lane.channel, answers.clone()).await?;
+            lane.hears = true;
         }
+        Ok(self.channel.insert(lane).channel.clone())
+    }
+
+    async fn open(&self) -> Result<LaneChannel, String> {
         let channel = self
             .link
             .channel()
@@ -183,7 +214,10 @@ impl Lane {
             .await;
         confirming.map_err(|error| words(&error))?;
         self.declare_exchange(&channel).await?;
-        Ok(self.channel.insert(channel).clone())
+        Ok(LaneChannel {
+            channel,
+            hears: false,
+        })
     }
 
     /// Publishing to an exchange that is not there would close the channel.
@@ -194,6 +228,28 @@ impl Lane {
         };
         declaring.events().await.map_err(|error| error.to_string())
     }
+}
+
+/// Takes the answers to requests that go out over a channel, as long as it is open.
+async fn hear(channel: &Channel, answers: Waiting) -> Result<(), String> {
+    let options = BasicConsumeOptions {
+        no_ack: true,
+        ..BasicConsumeOptions::default()
+    };
+    let stream = channel.basic_consume(
+        DIRECT_REPLY_TO.into(),
+        "".into(),
+        options,
+        FieldTable::default(),
+    );
+    let mut stream = stream.await.map_err(|error| words(&error))?;
+    tokio::spawn(async move {
+        while let Some(Ok(delivery)) = stream.next().await {
+            answers.hear(&delivery);
+        }
+        answers.lost();
+    });
+    Ok(())
 }
 
 fn unanswered(channel: &Channel, settings: &Settings) -> String {

@@ -110,27 +110,46 @@ impl RedisResults {
     /// Hands out what is published; when the connection is lost, connects again for those who wait.
     async fn listen(self, mut open: Session, mut stream: PubSubStream) {
         loop {
+            // Whoever waited already may have missed an answer between this connection and the one before it.
+            self.look_for_all().await;
             self.0.hear(&mut open, &mut stream).await;
             match self.0.open_again(open.id).await {
                 Some(anew) => (open, stream) = anew,
                 None => return,
             }
-            self.look_for_all().await;
         }
     }
 
-    /// Finds the answers that came while nobody listened.
+    /// Finds the answers that came while nobody listened. What cannot be looked for is tried again: the connection of
+    /// commands may learn later than that of subscriptions that Redis is there again.
     async fn look_for_all(&self) {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let unknown = self.look_for_each().await;
+            if !unknown {
+                return;
+            }
+            self.0.settings.clock.sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    /// Looks once for each answer that is waited for; whether one could not be looked for.
+    async fn look_for_each(&self) -> bool {
         let keys: Vec<String> = self.0.waiting().keys().cloned().collect();
+        let mut unknown = false;
         for key in keys {
             match self.0.stored(&key).await {
                 Ok(Some(answer)) => self.0.resolve(&key, Ok(answer)),
                 Ok(None) => {}
+                Err(error @ ResultError::Answer(_)) => self.0.resolve(&key, Err(error)),
                 Err(error) => {
-                    tracing::warn!(redis = self.0.settings.place(), %error, "an answer could not be looked for")
+                    tracing::debug!(redis = self.0.settings.place(), %error, "an answer could not be looked for");
+                    unknown = true;
                 }
             }
         }
+        unknown
     }
 }
 
@@ -314,7 +333,7 @@ impl ResultBackend for RedisResults {
 
     async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError> {
         let settings = &self.0.settings;
-        let id = request.id.to_string();
+        let id = request.task_id();
         let result = answer.to_task_result(&id, &request.topic, settings.clock.now());
         let mut commands = self.0.commands().await?;
         let mut eval = redis::cmd("EVAL");
@@ -326,7 +345,7 @@ impl ResultBackend for RedisResults {
         let first: bool = self.0.within(eval.query_async(&mut commands)).await?;
         if !first {
             tracing::debug!(
-                request = id,
+                request = %id,
                 "it was answered before; this answer changes nothing"
             );
         }

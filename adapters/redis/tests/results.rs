@@ -3,10 +3,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::event::{Envelope, Meta};
 use celerysalt::rpc::{Answer, HandlerAnswer, HandlerResult, ResultBackend, ResultError};
+use celerysalt::testing::TestClock;
 use celerysalt_redis::RedisResults;
 use redis::AsyncCommands;
 use serde_json::json;
@@ -182,6 +184,52 @@ async fn callers_survive_a_restart_of_redis() {
     assert_eq!(within(waiting).await.unwrap().unwrap(), answer(json!(1)));
     worker.store(&second, &answer(json!(2))).await.unwrap();
     assert_eq!(within(also).await.unwrap().unwrap(), answer(json!(2)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_came_before_another_caller_connected_again_is_found() {
+    let mut server = OwnRedis::start().await;
+    let clock = TestClock::new();
+    let builder = RedisResults::builder(&server.url()).unwrap();
+    let caller = builder.clock(Arc::new(clock.clone())).build();
+    let (first, second) = (request(), request());
+    let waiting = tokio::spawn(caller.expect(first.id).await.unwrap());
+    let plain = redis::Client::open(server.url()).unwrap();
+    let mut plain = plain.get_multiplexed_async_connection().await.unwrap();
+    within(async {
+        let mut statistics = redis::cmd("INFO");
+        statistics.arg("commandstats");
+        // It has looked, and listens from here on.
+        while !statistics
+            .query_async::<String>(&mut plain)
+            .await
+            .unwrap()
+            .contains("cmdstat_get:")
+        {}
+    })
+    .await;
+    server.kill();
+    // It has tried in vain to connect again, and will not try until its clock goes on.
+    within(async {
+        while clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    server.restart().await;
+    let worker = RedisResults::builder(&server.url()).unwrap().build();
+    worker.store(&first, &answer(json!(1))).await.unwrap();
+    let pending = caller.expect(second.id).await.unwrap();
+    worker.store(&second, &answer(json!(2))).await.unwrap();
+    assert_eq!(within(pending).await.unwrap(), answer(json!(2)));
+    let time = tokio::spawn(async move {
+        loop {
+            clock.advance(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert_eq!(within(waiting).await.unwrap().unwrap(), answer(json!(1)));
+    time.abort();
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The answer to an RPC, put together of what its handlers came to.
 
+use std::time::Duration;
+
 use super::runner::Outcome;
+use super::service::Service;
 use crate::event::Envelope;
-use crate::rpc::{Answer, HandlerAnswer, HandlerResult, SharedResultBackend};
+use crate::rpc::{Answer, HandlerAnswer, HandlerResult, ResultError};
 use crate::telemetry::count;
 
 /// Collects what handlers came to; nothing is collected for a broadcast.
@@ -43,26 +46,33 @@ impl<'a> Answers<'a> {
     }
 
     /// Sends the answer, if there is one by now. The caller takes the first result, so successes go first.
-    /// A backend that fails is reported; the event is done all the same, for its handlers ran.
-    pub(super) async fn send(mut self, backend: Option<&SharedResultBackend>) {
+    /// A backend that fails for long is reported; the event is done all the same, for its handlers ran.
+    pub(super) async fn send(mut self, service: &Service) {
         let failed = |answer: &HandlerAnswer| matches!(answer.result, HandlerResult::Error(_));
         if self.results.iter().all(failed) && (self.pending || self.results.is_empty()) {
             return;
         }
         self.results.sort_by_key(failed);
-        store(self.request, &Answer::Completed(self.results), backend).await;
+        store(self.request, &Answer::Completed(self.results), service).await;
     }
 }
 
 /// Tells the caller of an RPC that nobody is there.
-pub(super) async fn no_handlers(request: &Envelope, backend: Option<&SharedResultBackend>) {
+pub(super) async fn no_handlers(request: &Envelope, service: &Service) {
     if request.meta.is_rpc {
-        store(request, &Answer::NoHandlers, backend).await;
+        store(request, &Answer::NoHandlers, service).await;
     }
 }
 
-async fn store(request: &Envelope, answer: &Answer, backend: Option<&SharedResultBackend>) {
-    let Some(backend) = backend else {
+/// How often an answer is tried to be stored: over some ten seconds, as long as a backend takes to start again.
+const TRIES: u32 = 12;
+/// The wait after the first try; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// The longest such wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+async fn store(request: &Envelope, answer: &Answer, service: &Service) {
+    let Some(backend) = &service.results else {
         tracing::warn!(
             event_id = %request.id,
             topic = %request.topic,
@@ -70,8 +80,20 @@ async fn store(request: &Envelope, answer: &Answer, backend: Option<&SharedResul
         );
         return;
     };
-    if let Err(error) = backend.store(request, answer).await {
-        count::answer_error();
-        tracing::error!(event_id = %request.id, topic = %request.topic, %error, "an answer is lost");
+    let mut wait = FIRST_WAIT;
+    for left in (0..TRIES).rev() {
+        match backend.store(request, answer).await {
+            Ok(()) => return,
+            Err(ResultError::Unreachable { reason }) if left > 0 => {
+                tracing::debug!(event_id = %request.id, reason, ?wait, "an answer is tried again");
+                service.clock().sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            Err(error) => {
+                count::answer_error();
+                tracing::error!(event_id = %request.id, topic = %request.topic, %error, "an answer is lost");
+                return;
+            }
+        }
     }
 }

@@ -88,7 +88,7 @@ impl Handling {
         }
         self.settle_ended(&ended, &mut answers).await?;
         if plan.early.is_empty() {
-            answers.send(self.service.results.as_ref()).await;
+            answers.send(&self.service).await;
             return self.delivery.settle.ack().await;
         }
         self.run_early(&plan, answers, stop).await
@@ -118,7 +118,7 @@ impl Handling {
             );
         }
         self.settle_ended(&ended, &mut answers).await?;
-        answers.send(self.service.results.as_ref()).await;
+        answers.send(&self.service).await;
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Handling {
             version = envelope.version,
             "no handler of this service takes the event"
         );
-        no_handlers(envelope, self.service.results.as_ref()).await;
+        no_handlers(envelope, &self.service).await;
         self.delivery.settle.ack().await
     }
 
@@ -184,7 +184,7 @@ impl Handling {
         let handler = reason.handler.clone().unwrap_or_default();
         answers.add(&handler, &Outcome::Dead(reason.clone()));
         self.dead_letter(reason).await?;
-        answers.send(self.service.results.as_ref()).await;
+        answers.send(&self.service).await;
         self.delivery.settle.ack().await
     }
 

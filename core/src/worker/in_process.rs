@@ -271,7 +271,7 @@ impl Inner {
         for dead in &state.dead {
             count::dead_lettered(&envelope.topic, dead.handler.as_deref());
         }
-        answers.send(self.service.results.as_ref()).await;
+        answers.send(&self.service).await;
         state.settlement()
     }
 }

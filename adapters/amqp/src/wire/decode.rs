@@ -40,7 +40,7 @@ pub struct Decoded {
 /// Reads a message of either protocol, either dispatcher, with or without `_tchu_meta`.
 ///
 /// The event's id is the task's. One that is no UUID (Celery lets callers choose) becomes a UUIDv5 of it, the same at
-/// every redelivery.
+/// every redelivery; the caller's own stays in the metadata, for the answer.
 ///
 /// # Errors
 /// See [`DecodeError`]: the message is no event, now and ever.
@@ -60,13 +60,13 @@ pub fn decode(message: &Incoming<'_>) -> Result<Decoded, DecodeError> {
     if task.is_none() {
         dispatcher(&says.text("task").ok_or(DecodeError::NoTask)?)?;
     }
-    let id = says.text("id").or_else(|| {
-        properties
-            .correlation_id()
-            .as_ref()
-            .map(ToString::to_string)
-    });
-    let id = id.ok_or(DecodeError::NoId)?;
+    let correlated = properties
+        .correlation_id()
+        .as_ref()
+        .map(ToString::to_string);
+    let task_id = says.text("id").or_else(|| correlated.clone());
+    let task_id = task_id.ok_or(DecodeError::NoId)?;
+    let id = event_id(&task_id);
     let (eta, expires) = (
         says.instant("eta", message.now)?,
         says.instant("expires", message.now)?,
@@ -82,12 +82,14 @@ pub fn decode(message: &Incoming<'_>) -> Result<Decoded, DecodeError> {
         priority: properties.priority().filter(|priority| *priority > 0),
         eta,
         expires,
+        reply_id: correlated.filter(|word| *word != task_id),
+        task_id: Some(task_id).filter(|given| *given != id.to_string()),
         reply_to: properties.reply_to().as_ref().map(ToString::to_string),
         created_at: tchu.created_at,
     };
     Ok(Decoded {
         envelope: Envelope {
-            id: event_id(&id),
+            id,
             topic: topic(headers, body.routing_key, message.routing_key),
             version: tchu.version,
             payload: Value::Object(body.fields),

@@ -94,22 +94,23 @@ struct Event<'a> {
 }
 
 fn properties(envelope: &Envelope, dialect: Dialect, origin: &str) -> BasicProperties {
-    let id = ShortString::from(envelope.id.to_string());
+    let short = |text: &str| ShortString::try_new(text).ok();
+    let id = envelope.id.to_string();
+    let known_by = envelope
+        .meta
+        .reply_id
+        .clone()
+        .unwrap_or_else(|| envelope.task_id().into_owned());
     let properties = BasicProperties::default()
         .with_content_type("application/json".into())
         .with_content_encoding("utf-8".into())
         .with_delivery_mode(PERSISTENT)
         .with_priority(envelope.meta.priority.unwrap_or_default())
-        .with_correlation_id(id.clone())
-        .with_message_id(id)
+        .with_correlation_id(short(&known_by).unwrap_or_else(|| id.as_str().into()))
+        .with_message_id(id.into())
         .with_headers(task(envelope, dialect, origin).into_table());
     // A name of this transport's that is too long for AMQP cannot have come from it.
-    match envelope
-        .meta
-        .reply_to
-        .as_deref()
-        .and_then(|name| ShortString::try_new(name).ok())
-    {
+    match envelope.meta.reply_to.as_deref().and_then(short) {
         Some(name) => properties.with_reply_to(name),
         None => properties,
     }
@@ -119,7 +120,7 @@ const PERSISTENT: u8 = 2;
 
 /// Every header that Celery itself writes. What it would show of the arguments is left to the body: they may be secret.
 fn task(envelope: &Envelope, dialect: Dialect, origin: &str) -> Headers {
-    let id = envelope.id.to_string();
+    let id = envelope.task_id();
     let mut headers = Headers::default();
     headers
         .text("lang", "rs")

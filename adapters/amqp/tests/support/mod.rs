@@ -1,6 +1,7 @@
 //! A RabbitMQ for tests: names of the test's own on the server that the environment names.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub(crate) mod calculator;
 pub(crate) mod load;
 pub(crate) mod node;
 pub(crate) mod process;

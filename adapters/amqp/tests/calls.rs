@@ -1,0 +1,328 @@
+//! Calls whose answers come over RabbitMQ itself or over Redis, also while servers come and go.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../../redis/tests/support/mod.rs"]
+mod redis_support;
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use celerysalt::broker::Broker;
+use celerysalt::event::RpcError;
+use celerysalt::publisher::Publisher;
+use celerysalt::rpc::{Call, CallError, RpcClient, SharedResultBackend};
+use celerysalt::worker::Worker;
+use celerysalt_amqp::{AmqpBroker, AmqpResults};
+use celerysalt_redis::RedisResults;
+use futures::StreamExt;
+use lapin::BasicProperties;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use redis_support::OwnRedis;
+use serde_json::json;
+use support::Mesh;
+use support::calculator::{Add, COMES, Sum, adds, ends_as_it_should, request, sum};
+use support::load::eventually;
+use support::node::OwnNode;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Answers calls; ends with the test.
+struct Service(JoinHandle<()>);
+
+impl Service {
+    async fn start(broker: &AmqpBroker, queue: &str, results: SharedResultBackend) -> Self {
+        let worker = Worker::builder(Arc::new(broker.clone()), queue)
+            .handlers([adds()])
+            .concurrency(8)
+            .results(results)
+            .build()
+            .unwrap();
+        worker.declare().await.unwrap();
+        let works = async { worker.run(std::future::pending()).await.unwrap() };
+        Self(tokio::spawn(works))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn client(broker: &AmqpBroker, results: SharedResultBackend) -> RpcClient {
+    RpcClient::new(Publisher::to_broker(Arc::new(broker.clone())), results)
+}
+
+/// Both ways on which answers come over RabbitMQ.
+fn ways(broker: &AmqpBroker) -> [(&'static str, AmqpResults); 2] {
+    [
+        ("rpc://", AmqpResults::new(broker)),
+        ("direct reply-to", AmqpResults::direct(broker)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_over_rabbitmq_ends_as_it_should() {
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    let answering = Arc::new(AmqpResults::new(&mesh.broker));
+    let service = Service::start(&mesh.broker, &queue, answering).await;
+    for (way, results) in ways(&mesh.broker) {
+        let client = client(&mesh.broker, Arc::new(results));
+        ends_as_it_should(&client, way).await;
+        let useless = Add { a: 7777, b: 0 }.call(&client, COMES).await;
+        assert!(
+            matches!(&useless, Err(CallError::HandlerFailed { error, .. }) if error.contains("schema")),
+            "{way}: {useless:?}"
+        );
+    }
+    drop(service);
+    eventually("the worker is gone", async || {
+        mesh.broker.declare(&spec(&queue)).await.is_ok()
+    })
+    .await;
+    mesh.remove(&[queue]).await;
+}
+
+fn spec(queue: &str) -> celerysalt::broker::QueueSpec {
+    celerysalt::broker::QueueSpec {
+        name: queue.to_owned(),
+        bindings: vec!["mesh.add".to_owned()],
+        max_priority: 10,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_at_work_is_a_timeout_and_many_at_once_are_kept_apart() {
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    mesh.broker.declare(&spec(&queue)).await.unwrap();
+    for (way, results) in ways(&mesh.broker) {
+        let client = client(&mesh.broker, Arc::new(results));
+        let nobody = Add { a: 1, b: 1 }
+            .call(&client, Duration::from_millis(300))
+            .await;
+        assert!(
+            matches!(nobody, Err(CallError::Timeout { .. })),
+            "{way}: {nobody:?}"
+        );
+    }
+    let answering = Arc::new(AmqpResults::new(&mesh.broker));
+    let _service = Service::start(&mesh.broker, &queue, answering).await;
+    for (way, results) in ways(&mesh.broker) {
+        let client = client(&mesh.broker, Arc::new(results));
+        let calls = (0..300).map(|a| {
+            let client = client.clone();
+            tokio::spawn(async move { (a, Add { a, b: 1 }.call(&client, COMES).await) })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            let (a, answer) = call.await.unwrap();
+            assert_eq!(answer.unwrap(), Sum { result: a + 1 }, "{way}");
+        }
+    }
+    mesh.remove(&[queue]).await;
+}
+
+/// Clients of other languages choose ids of their own, for the task and for the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_client_is_answered_under_the_ids_that_it_chose() {
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    let answering = Arc::new(AmqpResults::new(&mesh.broker));
+    let _service = Service::start(&mesh.broker, &queue, answering).await;
+    let (connection, channel) = Mesh::channel().await;
+    let direct = BasicConsumeOptions {
+        no_ack: true,
+        ..BasicConsumeOptions::default()
+    };
+    let name = "amq.rabbitmq.reply-to";
+    let answers = channel.basic_consume(name.into(), "".into(), direct, FieldTable::default());
+    let mut answers = answers.await.unwrap();
+
+    let ids = [
+        ("nightly-42", Some("nightly-42"), "nightly-42"),
+        (
+            "7f1c5fd0b11e4d0aa1e22ad16bd1f4d5",
+            None,
+            "7f1c5fd0b11e4d0aa1e22ad16bd1f4d5",
+        ),
+        (
+            "38d939b3-ccef-42b9-b983-6df82b190da2",
+            Some("my-call"),
+            "my-call",
+        ),
+    ];
+    for (id, correlation, expected) in ids {
+        let mut headers = FieldTable::default();
+        for (name, value) in [("task", "celery_salt.dispatch_event"), ("id", id)] {
+            headers.insert(name.into(), AMQPValue::LongString(value.into()));
+        }
+        let mut properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_content_encoding("utf-8".into())
+            .with_reply_to(name.into())
+            .with_headers(headers);
+        if let Some(correlation) = correlation {
+            properties = properties.with_correlation_id(correlation.into());
+        }
+        let (exchange, body) = (format!("{}-events", mesh.mark), request(2, 3));
+        let sent = channel.basic_publish(
+            exchange.into(),
+            "mesh.add".into(),
+            BasicPublishOptions::default(),
+            &body,
+            properties,
+        );
+        sent.await.unwrap();
+        let answer = timeout(COMES, answers.next())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let correlated = answer.properties.correlation_id().clone().unwrap();
+        assert_eq!(correlated.as_str(), expected, "task {id}");
+        assert_eq!(sum(&answer.data), json!(5));
+        let result: serde_json::Value = serde_json::from_slice(&answer.data).unwrap();
+        assert_eq!(result["task_id"], id);
+    }
+    connection.close(200, "done".into()).await.unwrap();
+    mesh.remove(&[queue]).await;
+}
+
+/// How calls ended.
+#[derive(Default)]
+struct Ends(BTreeMap<&'static str, usize>);
+
+impl Ends {
+    /// Counts an end; anything but the right sum or an error of the way is a failure.
+    fn take(&mut self, a: i64, end: Result<Sum, CallError<RpcError>>) {
+        let end = match end {
+            Ok(sum) => {
+                assert_eq!(sum, Sum { result: a + 1 }, "another call's answer");
+                "answered"
+            }
+            Err(CallError::Backend(_)) => "told that the way of answers is lost",
+            Err(CallError::Publish(_)) => "told that the request was not sent",
+            Err(CallError::Timeout { .. }) => "timed out",
+            Err(other) => panic!("{other:?}"),
+        };
+        *self.0.entry(end).or_default() += 1;
+    }
+
+    fn answered(&self) -> usize {
+        self.0.get("answered").copied().unwrap_or_default()
+    }
+}
+
+/// Calls by several callers while `disturb` runs, and for a while after it; at last one call that must be answered.
+async fn called(client: &RpcClient, disturb: impl Future<Output = ()>) -> Ends {
+    let calm = Arc::new(AtomicBool::new(false));
+    let callers = (0..4_i64).map(|caller| {
+        let (client, calm) = (client.clone(), Arc::clone(&calm));
+        tokio::spawn(async move {
+            let (mut ends, mut a, mut last) = (Vec::new(), caller, false);
+            while !last {
+                last = calm.load(Ordering::SeqCst);
+                let end = Add { a: a % 900, b: 1 }
+                    .call(&client, Duration::from_secs(20))
+                    .await;
+                // Who is told at once is not to ask without pause.
+                if end.is_err() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                ends.push((a % 900, end));
+                a += 4;
+            }
+            ends
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    disturb.await;
+    // Whatever is there again must be found again.
+    eventually("a call is answered again", async || {
+        Add { a: 1, b: 1 }
+            .call(client, Duration::from_secs(20))
+            .await
+            .is_ok()
+    })
+    .await;
+    calm.store(true, Ordering::SeqCst);
+    let mut ends = Ends::default();
+    for caller in callers {
+        for (a, end) in caller.await.unwrap() {
+            ends.take(a, end);
+        }
+    }
+    let last = Add { a: 2, b: 1 }.call(client, COMES).await;
+    assert_eq!(last.unwrap(), Sum { result: 3 });
+    ends
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_while_redis_is_killed_and_started_again_end_with_an_answer_or_are_told() {
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    let mut redis = OwnRedis::start().await;
+    let results = || Arc::new(RedisResults::builder(&redis.url()).unwrap().build());
+    let (answering, asking) = (results(), results());
+    let _service = Service::start(&mesh.broker, &queue, answering).await;
+    let client = client(&mesh.broker, asking);
+    let ends = called(&client, async {
+        for _ in 0..3 {
+            eventually("a call is answered", async || {
+                Add { a: 1, b: 1 }
+                    .call(&client, Duration::from_secs(20))
+                    .await
+                    .is_ok()
+            })
+            .await;
+            redis.kill();
+            // The gap, in which calls are made.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            redis.restart().await;
+        }
+    })
+    .await;
+    println!(
+        "Redis killed and started again 3 times during calls: {:?}",
+        ends.0
+    );
+    assert!(ends.answered() > 0);
+    mesh.remove(&[queue]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_over_rabbitmq_while_its_connections_are_closed_end_with_an_answer_or_are_told() {
+    let node = OwnNode::start();
+    let broker = node.builder().build();
+    let serving = node.builder().build();
+    let answering = Arc::new(AmqpResults::new(&serving));
+    let _service = Service::start(&serving, "svc", answering).await;
+    for (way, results) in ways(&broker) {
+        let client = client(&broker, Arc::new(results));
+        let ends = called(&client, async {
+            for _ in 0..2 {
+                eventually("a call is answered", async || {
+                    Add { a: 1, b: 1 }
+                        .call(&client, Duration::from_secs(20))
+                        .await
+                        .is_ok()
+                })
+                .await;
+                tokio::task::block_in_place(|| {
+                    node.ctl(&["close_all_connections", "--global", "a test"])
+                });
+            }
+        })
+        .await;
+        println!(
+            "{way}, all connections closed twice during calls: {:?}",
+            ends.0
+        );
+        assert!(ends.answered() > 0, "{way}");
+    }
+}
