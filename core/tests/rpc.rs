@@ -4,6 +4,7 @@
 mod worker_support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use celerysalt::broker::DeadReason;
@@ -13,13 +14,16 @@ use celerysalt::event::{Envelope, Event, Meta, Mode, Request};
 use celerysalt::handler::{HandlerDef, HandlerError, RateLimit, VersionSpec};
 use celerysalt::publisher::Publisher;
 use celerysalt::rpc::{
-    Answer, Call, CallError, HandlerAnswer, HandlerResult, MemoryResults, ResultBackend, RpcClient,
+    Answer, Call, CallError, HandlerAnswer, HandlerResult, MemoryResults, PendingAnswer,
+    ResultBackend, ResultError, RpcClient,
 };
 use celerysalt::testing::{TestBus, TestClock};
+use celerysalt::worker::Worker;
 use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 use worker_support::{def, failed, with};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -360,6 +364,54 @@ async fn an_answer_that_nobody_fetches_is_forgotten_after_a_day() {
     results.store(&request(&clock), &answer(2)).await.unwrap();
     let pending = results.expect(old.id).await.unwrap();
     assert!(pending.now_or_never().is_none());
+}
+
+/// A backend that is not there for the first tries to store.
+struct Restarting {
+    inner: MemoryResults,
+    down_for: AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl ResultBackend for Restarting {
+    async fn expect(&self, request: Uuid) -> Result<PendingAnswer, ResultError> {
+        self.inner.expect(request).await
+    }
+
+    async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError> {
+        let left = |left: u32| left.checked_sub(1);
+        let down = self
+            .down_for
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
+        match down {
+            Ok(_) => Err(ResultError::Unreachable {
+                reason: "it starts".to_owned(),
+            }),
+            Err(_) => self.inner.store(request, answer).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_while_the_backend_starts_again() {
+    let results = Arc::new(Restarting {
+        inner: MemoryResults::default(),
+        down_for: AtomicU32::new(4),
+    });
+    let broker = Arc::new(celerysalt::broker::MemoryBroker::default());
+    let handler = math(|_| async { Ok(json!({"quotient": 2})) });
+    let worker = Worker::builder(broker.clone(), "math")
+        .handlers([handler])
+        .results(results.clone())
+        .build()
+        .unwrap();
+    worker.declare().await.unwrap();
+    let working = tokio::spawn(worker.run(std::future::pending()));
+    let client = RpcClient::new(Publisher::to_broker(broker), results.clone());
+    let result = divide(6, 3).call(&client, Duration::from_secs(60)).await;
+    assert_eq!(result.unwrap(), Quotient { quotient: 2 });
+    assert_eq!(results.down_for.load(Ordering::SeqCst), 0);
+    working.abort();
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A mesh of Rust and Python: celery-salt and tchu-tchu publish, subscribe, call and are called, unchanged.
+//! A mesh of Rust and Python: celery-salt and tchu-tchu publish and subscribe, unchanged.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
@@ -6,41 +6,19 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use celerysalt::broker::Broker;
 use celerysalt::broker::conformance::PATIENCE;
-use celerysalt::event;
-use celerysalt::event::{Envelope, Meta, RpcError};
+use celerysalt::broker::{Broker, QueueSpec};
+use celerysalt::event::{Envelope, Meta};
 use celerysalt::handler::{Context, HandlerDef, HandlerError, HandlerOptions, VersionSpec};
-use celerysalt::publisher::Publisher;
-use celerysalt::rpc::{Call, CallError, RpcClient};
-use celerysalt::worker::{Worker, handler_fn};
+use celerysalt::worker::handler_fn;
 use celerysalt_amqp::wire::Dialect;
-use celerysalt_redis::RedisResults;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use support::Mesh;
-use support::python::{Flavour, Service, redis_url};
-
-#[event("mesh.add", response = Sum, error = RpcError)]
-struct Add {
-    a: i64,
-    b: i64,
-}
-
-#[celerysalt::event_response("mesh.add")]
-#[derive(Debug, PartialEq)]
-struct Sum {
-    result: i64,
-}
-
-#[event("mesh.nobody", response = Nothing, error = RpcError)]
-struct Nobody {}
-
-#[celerysalt::event_response("mesh.nobody")]
-#[derive(Debug)]
-struct Nothing {}
+use support::python::{Flavour, Service};
+use support::rust::Rust;
 
 fn mesh_for(flavour: Flavour) -> Mesh {
     Mesh::with(|builder| match flavour {
@@ -179,37 +157,6 @@ impl Got {
     }
 }
 
-/// A Rust service that runs until told.
-struct Running {
-    stop: tokio::sync::oneshot::Sender<()>,
-    ended: tokio::task::JoinHandle<()>,
-}
-
-impl Running {
-    async fn start(mesh: &Mesh, handlers: Vec<HandlerDef>, results: Option<RedisResults>) -> Self {
-        let mut builder =
-            Worker::builder(Arc::new(mesh.broker.clone()), mesh.name("rust")).handlers(handlers);
-        if let Some(results) = results {
-            builder = builder.results(Arc::new(results));
-        }
-        let worker = builder.build().unwrap();
-        worker.declare().await.unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let ended = tokio::spawn(async move {
-            worker
-                .run(async { stopped.await.unwrap_or(()) })
-                .await
-                .unwrap();
-        });
-        Self { stop, ended }
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.ended.await.unwrap();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rust_handles_what_python_publishes() {
     for flavour in Flavour::ALL {
@@ -219,7 +166,7 @@ async fn rust_handles_what_python_publishes() {
             got.handler("all", "mesh.#", VersionSpec::Latest),
             got.handler("newer", "mesh.versioned", VersionSpec::AtLeast(2)),
         ];
-        let rust = Running::start(&mesh, handlers, None).await;
+        let rust = Rust::start(&mesh, handlers, None).await;
         let service = Service::new(&mesh, flavour);
         let mut python = service.client();
         for payload in payloads() {
@@ -285,106 +232,84 @@ async fn options_of_celery(python: &mut support::python::Client, got: &Got, befo
     );
 }
 
-fn results(mesh: &Mesh) -> RedisResults {
-    RedisResults::builder(&redis_url())
-        .unwrap()
-        .global_keyprefix(&mesh.mark)
-        .build()
-}
-
-fn client(mesh: &Mesh) -> RpcClient {
-    let publisher = Publisher::to_broker(Arc::new(mesh.broker.clone()));
-    RpcClient::new(publisher, Arc::new(results(mesh)))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rust_calls_python() {
+async fn types_of_pythons_own_come_as_its_encoder_writes_them() {
     for flavour in Flavour::ALL {
         let mesh = mesh_for(flavour);
-        let client = client(&mesh);
+        let got = Got::default();
+        let all = got.handler("all", "mesh.#", VersionSpec::Latest);
+        let rust = Rust::start(&mesh, vec![all], None).await;
+        let mut python = Service::new(&mesh, flavour).client();
+        let command = json!({"do": "publish_types", "topic": "mesh.types"});
+        python.run(command).await.unwrap();
+        let (_, come) = got.until(1).await.remove(0);
+        let expected = json!({
+            "at": "2026-01-25T10:30:00.250000+00:00", "naive": "2026-01-25T10:30:00", "day": "2026-01-25",
+            "time": "10:30:00", "amount": 99.9, "id": Uuid::from_u128(7), "set": [1], "bytes": "Zoë", "nothing": null,
+        });
+        assert_eq!(come.payload, expected, "{flavour:?}");
+        python.stop().await;
+        rust.stop().await;
+        mesh.remove(&[mesh.name("rust")]).await;
+    }
+}
+
+/// A queue that fills before anybody takes from it, bound to a topic that no handler knows, too.
+async fn filling(mesh: &Mesh, queue: String) {
+    let spec = QueueSpec {
+        name: queue,
+        bindings: vec!["mesh.broadcast.#".to_owned(), "mesh.unknown".to_owned()],
+        max_priority: 10,
+    };
+    mesh.broker.declare(&spec).await.unwrap();
+}
+
+const URGENCIES: [u8; 5] = [1, 9, 5, 9, 3];
+const IN_ORDER: [u8; 5] = [9, 9, 5, 3, 1];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python_takes_the_urgent_first_and_goes_on_after_what_it_does_not_know() {
+    for flavour in Flavour::ALL {
+        let mesh = mesh_for(flavour);
         let service = Service::new(&mesh, flavour);
+        filling(&mesh, service.queue.clone()).await;
+        let mut unknown = event_of("mesh.unknown", json!({}));
+        unknown.meta.priority = Some(10);
+        publish(&mesh, unknown).await;
+        for priority in URGENCIES {
+            let mut event = event_of("mesh.broadcast.urgent", json!({ "priority": priority }));
+            event.meta.priority = Some(priority);
+            publish(&mesh, event).await;
+        }
         let worker = service.worker().await;
-        let call = async |a, b, seconds| {
-            Add { a, b }
-                .call(&client, Duration::from_secs(seconds))
-                .await
-        };
-        assert_eq!(
-            call(2, 3, 20).await.unwrap(),
-            Sum { result: 5 },
-            "{flavour:?}"
-        );
-        match call(999, 2, 20).await {
-            Err(CallError::Declared(error)) => {
-                assert_eq!(error.error_code, "OVERFLOW");
-                assert_eq!(error.details.unwrap()["limit"], 1000);
-            }
-            other => panic!("{flavour:?}: {other:?}"),
-        }
-        match call(-1, 2, 20).await {
-            Err(CallError::HandlerFailed { error, .. }) => {
-                assert!(error.contains("a is negative"), "{error}")
-            }
-            other => panic!("{flavour:?}: {other:?}"),
-        }
-        let nobody = Nobody {}.call(&client, Duration::from_secs(20)).await;
-        assert!(
-            matches!(&nobody, Err(CallError::NoHandler { topic }) if topic == "mesh.nobody"),
-            "{nobody:?}"
-        );
+        let got = service.got_by("all", URGENCIES.len()).await;
+        let expected = IN_ORDER.map(|priority| json!({ "priority": priority }));
+        assert_eq!(got, expected, "{flavour:?}");
         worker.kill().await;
-        let absent = call(1, 1, 1).await;
-        assert!(
-            matches!(absent, Err(CallError::Timeout { .. })),
-            "{flavour:?}: {absent:?}"
-        );
         mesh.remove(&[service.queue]).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn python_calls_rust() {
-    for flavour in Flavour::ALL {
-        let mesh = mesh_for(flavour);
-        let handler = handler_fn(|cx: Context| async move {
-            let (a, b) = (
-                cx.envelope.payload["a"].as_i64(),
-                cx.envelope.payload["b"].as_i64(),
-            );
-            match a.zip(b) {
-                Some((a, b)) if a + b > 1000 => Err(HandlerError::declared(&RpcError::new(
-                    "OVERFLOW",
-                    "the sum is over 1000",
-                ))),
-                Some((a, b)) => Ok(json!({"result": a + b})),
-                None => Err(HandlerError::reject("a or b is missing")),
-            }
+async fn rust_takes_the_urgent_first_and_goes_on_after_what_it_does_not_know() {
+    // tchu-tchu gives its messages no priorities.
+    let mesh = mesh_for(Flavour::CelerySalt);
+    filling(&mesh, mesh.name("rust")).await;
+    let mut python = Service::new(&mesh, Flavour::CelerySalt).client();
+    python.publish("mesh.unknown", json!({})).await;
+    for priority in URGENCIES {
+        let command = json!({
+            "do": "publish", "topic": "mesh.broadcast.urgent", "data": {}, "priority": priority,
         });
-        let add = HandlerDef {
-            name: "add".to_owned(),
-            pattern: "mesh.add".to_owned(),
-            version: VersionSpec::Latest,
-            options: HandlerOptions::default(),
-            handler: Arc::new(handler),
-        };
-        let rust = Running::start(&mesh, vec![add], Some(results(&mesh))).await;
-        let service = Service::new(&mesh, flavour);
-        let mut python = service.client();
-        let mut call = async |a: i64, b: i64| {
-            python.run(json!({"do": "call", "topic": "mesh.add", "data": {"a": a, "b": b}, "timeout": 20})).await
-        };
-        assert_eq!(
-            call(2, 3).await.unwrap(),
-            json!({"result": 5}),
-            "{flavour:?}"
-        );
-        let refused = call(999, 2).await.unwrap();
-        assert_eq!(
-            refused["error_code"], "OVERFLOW",
-            "{flavour:?}: a declared error is the first result"
-        );
-        rust.stop().await;
-        python.stop().await;
-        mesh.remove(&[mesh.name("rust")]).await;
+        python.run(command).await.unwrap();
     }
+    python.stop().await;
+    let got = Got::default();
+    let all = got.handler("all", "mesh.broadcast.#", VersionSpec::Latest);
+    let rust = Rust::start(&mesh, vec![all], None).await;
+    let come = got.until(URGENCIES.len()).await;
+    let order: Vec<Option<u8>> = come.iter().map(|(_, event)| event.meta.priority).collect();
+    assert_eq!(order, IN_ORDER.map(Some));
+    rust.stop().await;
+    mesh.remove(&[mesh.name("rust")]).await;
 }

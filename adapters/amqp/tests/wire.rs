@@ -213,6 +213,33 @@ fn a_task_id_that_is_no_uuid_gives_the_same_event_id_each_time() {
 }
 
 #[test]
+fn the_ids_that_a_caller_chose_are_kept_for_the_answer() {
+    let cases = [
+        ("nightly-42", None),
+        ("38D939B3CCEF42B9B9836DF82B190DA2", Some("my-call")),
+        ("38d939b3-ccef-42b9-b983-6df82b190da2", Some("my-call")),
+    ];
+    for (id, correlation) in cases {
+        let mut message = with("/headers/id", json!(id));
+        if let Some(word) = correlation {
+            message["properties"]["correlation_id"] = json!(word);
+        }
+        let envelope = read(&message).unwrap().envelope;
+        assert_eq!(envelope.task_id(), id);
+        assert_eq!(envelope.meta.reply_id.as_deref(), correlation);
+        // Written again, they are the same.
+        let again = encode(&envelope, Dialect::CelerySalt, "me").unwrap();
+        let again = Incoming {
+            routing_key: &envelope.topic,
+            properties: &again.properties,
+            body: &again.body,
+            now: now(),
+        };
+        assert_eq!(decode(&again).unwrap().envelope, envelope);
+    }
+}
+
+#[test]
 fn what_is_no_event_says_where_it_is_wrong() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let cases = [

@@ -4,9 +4,13 @@
 `python peer.py` reads commands from its input, a JSON object a line, and answers each with a line.
 """
 
+import datetime
+import decimal
 import json
 import os
 import sys
+import typing
+import uuid
 
 from celery import Celery
 from kombu import Exchange, Queue, binding
@@ -18,7 +22,8 @@ QUEUE = os.environ["PEER_QUEUE"]
 app = Celery("peer", broker=os.environ["PEER_BROKER"], backend=os.environ["PEER_RESULTS"])
 app.set_default()
 app.conf.broker_connection_retry_on_startup = True
-app.conf.result_backend_transport_options = {"global_keyprefix": os.environ["PEER_KEYPREFIX"]}
+if os.environ["PEER_RESULTS"].startswith("redis"):
+    app.conf.result_backend_transport_options = {"global_keyprefix": os.environ["PEER_KEYPREFIX"]}
 
 
 def record(handler, data):
@@ -55,6 +60,14 @@ if FLAVOUR == "celery_salt":
         error_code: str
         error_message: str
         details: dict | None = None
+
+    @event("mesh.echo", mode="rpc", exchange_name=EXCHANGE)
+    class Echo:
+        data: typing.Any
+
+    @event.response("mesh.echo")
+    class Echoed:
+        data: typing.Any
 
     setup_salt_queue(app, queue_name=QUEUE, exchange_name=EXCHANGE)
 
@@ -116,6 +129,11 @@ def adds(data):
     return add(given["a"], given["b"])
 
 
+@subscribe("mesh.echo")
+def echoes(data):
+    return {"data": fields(data)["data"]}
+
+
 if FLAVOUR == "tchu_tchu":
     exchange = Exchange(EXCHANGE, type="topic", durable=True)
     bindings = [binding(exchange, routing_key=key) for key in get_subscribed_routing_keys()]
@@ -128,10 +146,38 @@ if FLAVOUR == "tchu_tchu":
     create_topic_dispatcher(app)
 
 
+# What JSON does not know, and Python's encoders know how to write.
+TYPES = {
+    "at": datetime.datetime(2026, 1, 25, 10, 30, 0, 250000, tzinfo=datetime.timezone.utc),
+    "naive": datetime.datetime(2026, 1, 25, 10, 30),
+    "day": datetime.date(2026, 1, 25),
+    "time": datetime.time(10, 30),
+    "amount": decimal.Decimal("99.90"),
+    "id": uuid.UUID(int=7),
+    "set": {1},
+    "bytes": "Zoë".encode(),
+    "nothing": None,
+}
+
+
+def call_as(task_id, topic, data, timeout):
+    """A call of Celery's own, under an id of the caller's choice."""
+    task = f"{FLAVOUR}.dispatch_event"
+    event = json.dumps({**data, "_tchu_meta": {"is_rpc": True, "version": "v1"}})
+    sent = app.send_task(
+        task, args=[event], kwargs={"routing_key": topic}, routing_key=topic, exchange=EXCHANGE, task_id=task_id
+    )
+    return sent.get(timeout=timeout)
+
+
 def do(command):
     verb = command.pop("do")
     if verb == "publish":
         return publish(command.pop("topic"), command.pop("data"), **command)
+    if verb == "publish_types":
+        return publish(command["topic"], TYPES)
+    if verb == "call_as":
+        return call_as(**command)
     if verb == "kombu":
         from celery_salt.integrations.producer import publish_event
 

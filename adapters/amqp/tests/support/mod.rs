@@ -7,6 +7,7 @@ pub(crate) mod node;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod rust;
 
 use celerysalt_amqp::{AmqpBroker, AmqpBuilder};
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};

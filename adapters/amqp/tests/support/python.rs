@@ -48,6 +48,7 @@ pub(crate) struct Service {
     exchange: String,
     pub(crate) queue: String,
     mark: String,
+    results: String,
     folder: TempDir,
 }
 
@@ -58,8 +59,15 @@ impl Service {
             exchange: format!("{}-events", mesh.mark),
             queue: mesh.name(flavour.name()),
             mark: mesh.mark.clone(),
+            results: redis_url(),
             folder: TempDir::new().unwrap(),
         }
+    }
+
+    /// With answers over RabbitMQ itself.
+    pub(crate) fn with_rpc_results(mut self) -> Self {
+        self.results = "rpc://".to_owned();
+        self
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -71,7 +79,7 @@ impl Service {
             .env("PEER_EXCHANGE", &self.exchange)
             .env("PEER_QUEUE", &self.queue)
             .env("PEER_BROKER", super::url())
-            .env("PEER_RESULTS", redis_url())
+            .env("PEER_RESULTS", &self.results)
             .env("PEER_KEYPREFIX", format!("{}_", self.mark))
             .env("PEER_RECORD", self.record())
             .stderr(Stdio::from(std::fs::File::create(self.log()).unwrap()))

@@ -1,0 +1,191 @@
+//! Calls between Rust and Python, in both directions, over Redis and over RabbitMQ itself.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use celerysalt::event::RpcError;
+use celerysalt::handler::{HandlerDef, VersionSpec};
+use celerysalt::publisher::Publisher;
+use celerysalt::rpc::{Call, CallError, RpcClient, SharedResultBackend};
+use celerysalt_amqp::AmqpResults;
+use celerysalt_amqp::wire::Dialect;
+use celerysalt_redis::RedisResults;
+use serde_json::{Value, json};
+
+use support::Mesh;
+use support::calculator::{Add, COMES, adds, ends_as_it_should};
+use support::python::{Client, Flavour, Service, redis_url};
+use support::rust::Rust;
+
+#[celerysalt::event("mesh.echo", response = Echoed, error = RpcError)]
+struct Echo {
+    data: Value,
+}
+
+#[celerysalt::event_response("mesh.echo")]
+#[derive(Debug)]
+struct Echoed {
+    data: Value,
+}
+
+fn mesh_for(flavour: Flavour) -> Mesh {
+    Mesh::with(|builder| match flavour {
+        Flavour::CelerySalt => builder,
+        Flavour::TchuTchu => builder.dialect(Dialect::TchuTchu),
+    })
+}
+
+fn redis(mesh: &Mesh) -> SharedResultBackend {
+    let builder = RedisResults::builder(&redis_url()).unwrap();
+    Arc::new(builder.global_keyprefix(&mesh.mark).build())
+}
+
+fn client(mesh: &Mesh, results: SharedResultBackend) -> RpcClient {
+    let publisher = Publisher::to_broker(Arc::new(mesh.broker.clone()));
+    RpcClient::new(publisher, results)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rust_calls_python_over_redis() {
+    for flavour in Flavour::ALL {
+        let mesh = mesh_for(flavour);
+        let client = client(&mesh, redis(&mesh));
+        let service = Service::new(&mesh, flavour);
+        let worker = service.worker().await;
+        ends_as_it_should(&client, flavour.name()).await;
+        echoes(&client, flavour.name()).await;
+        worker.kill().await;
+        let absent = Add { a: 1, b: 1 }
+            .call(&client, Duration::from_secs(1))
+            .await;
+        assert!(
+            matches!(absent, Err(CallError::Timeout { .. })),
+            "{flavour:?}: {absent:?}"
+        );
+        mesh.remove(&[service.queue]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rust_calls_python_over_rabbitmq() {
+    for flavour in Flavour::ALL {
+        let mesh = mesh_for(flavour);
+        let service = Service::new(&mesh, flavour).with_rpc_results();
+        let worker = service.worker().await;
+        for (way, results) in [
+            ("rpc://", AmqpResults::new(&mesh.broker)),
+            ("direct reply-to", AmqpResults::direct(&mesh.broker)),
+        ] {
+            let client = client(&mesh, Arc::new(results));
+            let who = format!("{} over {way}", flavour.name());
+            ends_as_it_should(&client, &who).await;
+            echoes(&client, &who).await;
+        }
+        worker.kill().await;
+        mesh.remove(&[service.queue]).await;
+    }
+}
+
+/// Whatever JSON knows goes to a Python handler and comes back.
+async fn echoes(client: &RpcClient, who: &str) {
+    for data in [
+        json!({"text": "Zoë 🧂 \u{0} \" 漢字", "none": null, "list": [1, [2, {"three": [null, {}]}]]}),
+        json!({"amount": "99.90", "at": "2026-01-25T10:30:00Z", "whole": [i64::MIN, u64::MAX]}),
+        json!("x".repeat(1 << 20)),
+        json!(null),
+    ] {
+        let echo = Echo { data: data.clone() };
+        let echoed = echo.call(client, COMES).await;
+        assert_eq!(echoed.unwrap().data, data, "{who}");
+    }
+}
+
+async fn call(python: &mut Client, topic: &str, data: Value) -> Result<Value, (String, String)> {
+    let command = json!({"do": "call", "topic": topic, "data": data, "timeout": 30});
+    python.run(command).await
+}
+
+/// What Python sees of a Rust service's answers.
+async fn python_sees_what_it_should(python: &mut Client, who: &str) {
+    let sum = call(python, "mesh.add", json!({"a": 2, "b": 3})).await;
+    assert_eq!(sum.unwrap(), json!({"result": 5}), "{who}");
+    let declared = call(python, "mesh.add", json!({"a": 999, "b": 2}))
+        .await
+        .unwrap();
+    assert_eq!(
+        declared["error_code"], "OVERFLOW",
+        "{who}: it is the first result"
+    );
+    let failed = call(python, "mesh.add", json!({"a": -1, "b": 2}))
+        .await
+        .unwrap_err();
+    assert!(failed.1.contains("a is negative"), "{who}: {failed:?}");
+    let invalid = call(python, "mesh.add", json!({"a": "two", "b": 2}))
+        .await
+        .unwrap_err();
+    assert!(
+        invalid.1.contains("a or b is missing"),
+        "{who}: {invalid:?}"
+    );
+    let unknown = call(python, "mesh.unhandled", json!({})).await.unwrap_err();
+    assert!(unknown.1.contains("No handlers"), "{who}: {unknown:?}");
+}
+
+/// Bound to a topic of which it handles no message that Python sends.
+fn unhandled() -> HandlerDef {
+    HandlerDef {
+        name: "newer".to_owned(),
+        pattern: "mesh.unhandled".to_owned(),
+        version: VersionSpec::AtLeast(2),
+        ..adds()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python_calls_rust_over_redis() {
+    for flavour in Flavour::ALL {
+        let mesh = mesh_for(flavour);
+        let rust = Rust::start(&mesh, vec![adds(), unhandled()], Some(redis(&mesh))).await;
+        let mut python = Service::new(&mesh, flavour).client();
+        python_sees_what_it_should(&mut python, flavour.name()).await;
+        under_an_id_of_its_own(&mut python, flavour.name()).await;
+        rust.stop().await;
+        let absent =
+            json!({"do": "call", "topic": "mesh.add", "data": {"a": 1, "b": 1}, "timeout": 1});
+        let absent = python.run(absent).await.unwrap_err();
+        assert!(absent.0.contains("Timeout"), "{flavour:?}: {absent:?}");
+        python.stop().await;
+        mesh.remove(&[mesh.name("rust")]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python_calls_rust_over_rabbitmq() {
+    for flavour in Flavour::ALL {
+        let mesh = mesh_for(flavour);
+        let answering = Arc::new(AmqpResults::new(&mesh.broker));
+        let rust = Rust::start(&mesh, vec![adds(), unhandled()], Some(answering)).await;
+        let mut python = Service::new(&mesh, flavour).with_rpc_results().client();
+        python_sees_what_it_should(&mut python, flavour.name()).await;
+        under_an_id_of_its_own(&mut python, flavour.name()).await;
+        python.stop().await;
+        rust.stop().await;
+        mesh.remove(&[mesh.name("rust")]).await;
+    }
+}
+
+/// Celery lets callers name their tasks.
+async fn under_an_id_of_its_own(python: &mut Client, who: &str) {
+    for (id, a) in [("nightly-42", 42), ("7F1C5FD0B11E4D0AA1E22AD16BD1F4D5", 43)] {
+        let command = json!({"do": "call_as", "task_id": id, "topic": "mesh.add", "data": {"a": a, "b": 1}, "timeout": 30});
+        let answer = python.run(command).await.unwrap();
+        assert_eq!(
+            answer["results"][0]["result"]["result"],
+            a + 1,
+            "{who}: {id}"
+        );
+    }
+}
