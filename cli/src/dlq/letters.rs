@@ -92,11 +92,3 @@ impl fmt::Display for Letters {
         }
     }
 }
-
-/// `3 dead letters`.
-pub(super) fn counted(number: u64) -> String {
-    match number {
-        1 => "1 dead letter".to_owned(),
-        _ => format!("{number} dead letters"),
-    }
-}

@@ -4,6 +4,7 @@ mod letters;
 mod list;
 mod purge;
 mod replay;
+mod report;
 mod show;
 
 use std::process::ExitCode;

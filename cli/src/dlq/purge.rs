@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use celerysalt::broker::DeadSelection;
 use clap::Args;
-use serde_json::json;
 
-use super::letters::{Letters, counted};
+use super::letters::Letters;
+use super::report::report;
 use super::{PlaceArgs, SelectionArgs};
 use crate::failure::Failure;
 use crate::shared::confirm::confirm;
@@ -38,13 +38,5 @@ pub(super) async fn run(args: &PurgeArgs) -> Result<ExitCode, Failure> {
     let purged = letters.purge(&selection).await;
     let place = letters.to_string();
     letters.close().await;
-    let purged = purged?;
-    if let (0, DeadSelection::Events(ids)) = (purged, &selection) {
-        return Err(Failure::NoLetter { asked: ids.len() });
-    }
-    match args.output.json {
-        true => output::json(&json!({ "purged": purged }))?,
-        false => output::line(&format!("purged {} of {place}", counted(purged)))?,
-    }
-    Ok(ExitCode::SUCCESS)
+    report("purged", purged?, &selection, &place, args.output)
 }

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use celerysalt::broker::DeadSelection;
 use clap::Args;
-use serde_json::json;
 
-use super::letters::{Letters, counted};
+use super::letters::Letters;
+use super::report::report;
 use super::{PlaceArgs, SelectionArgs};
 use crate::failure::Failure;
-use crate::shared::output::{self, OutputArgs};
+use crate::shared::output::OutputArgs;
 
 pub(super) const EXAMPLES: [&str; 2] = [
     "celerysalt dlq replay --queue mails --id 01980c2e-5f00-7000-8000-000000000000",
@@ -33,13 +32,5 @@ pub(super) async fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let replayed = letters.replay(&selection).await;
     let place = letters.to_string();
     letters.close().await;
-    let replayed = replayed?;
-    if let (0, DeadSelection::Events(ids)) = (replayed, &selection) {
-        return Err(Failure::NoLetter { asked: ids.len() });
-    }
-    match args.output.json {
-        true => output::json(&json!({ "replayed": replayed }))?,
-        false => output::line(&format!("replayed {} of {place}", counted(replayed)))?,
-    }
-    Ok(ExitCode::SUCCESS)
+    report("replayed", replayed?, &selection, &place, args.output)
 }
