@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use celerysalt::broker::{Broker, DeadLetters, DeadSelection, QueueSpec};
@@ -20,6 +21,10 @@ use support::process::{Process, order, say};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+/// How many handlers run at a time, and stay until the kill.
+const HELD: usize = 4;
+/// How many events a worker that is killed has handled before.
+const PART: usize = 10;
 /// Fewer than it takes until an event is taken for the one that kills its workers.
 const KILLS: usize = 3;
 const KINDS: [(QueueKind, &str); 2] = [
@@ -60,14 +65,14 @@ async fn what_killed_workers_held_comes_to_another() {
         let mut log = Log::default();
         for _ in 0..KILLS {
             // Handled a part, and holding some that it never ends.
-            let mut worker = start(&mesh, name, 4);
-            for _ in 0..20 {
+            let mut worker = start(&mesh, name, HELD, PART);
+            for _ in 0..HELD + 2 * PART {
                 log.take(worker.next(&WORDS).await.unwrap());
             }
             worker.kill().await;
         }
         let held = log.entered.difference(&log.done).count();
-        let mut last = start(&mesh, name, 4);
+        let mut last = start(&mesh, name, HELD, usize::MAX);
         while !expected.is_subset(&log.done) {
             log.take(last.next(&WORDS).await.unwrap());
         }
@@ -80,7 +85,7 @@ async fn what_killed_workers_held_comes_to_another() {
             log.done.len(),
             log.entries - log.entered.len(),
         );
-        assert!(held > 0, "the workers were killed in a handler");
+        assert!(held >= HELD, "the workers were killed in a handler");
         assert_eq!(log.done, expected, "and nothing that nobody published");
         let dead = letters(&mesh).await;
         assert!(dead.is_empty(), "{dead:?}");
@@ -99,7 +104,7 @@ async fn an_event_that_kills_its_workers_is_dead_after_the_limit_and_holds_up_no
         publish_all(&mesh.broker, all).await;
 
         let (mut log, mut kills) = (Log::default(), 0);
-        let mut worker = start(&mesh, name, 1);
+        let mut worker = start(&mesh, name, 1, usize::MAX);
         let until = async {
             while letters(&mesh).await.is_empty() || !ids(&others).is_subset(&log.done) {
                 let line = tokio::select! {
@@ -109,7 +114,7 @@ async fn an_event_that_kills_its_workers_is_dead_after_the_limit_and_holds_up_no
                 let deadly = line.starts_with("enters order.deadly");
                 log.take(line);
                 if deadly {
-                    let killed = std::mem::replace(&mut worker, start(&mesh, name, 1));
+                    let killed = std::mem::replace(&mut worker, start(&mesh, name, 1, usize::MAX));
                     killed.kill().await;
                     kills += 1;
                 }
@@ -170,8 +175,9 @@ impl Log {
     }
 }
 
-fn start(mesh: &Mesh, kind: &str, concurrency: usize) -> Process {
-    Process::start(&format!("{} {kind} {concurrency}", mesh.mark))
+/// A worker that leaves its handler so often, and then stays in it.
+fn start(mesh: &Mesh, kind: &str, concurrency: usize, leaves: usize) -> Process {
+    Process::start(&format!("{} {kind} {concurrency} {leaves}", mesh.mark))
 }
 
 /// What the worker's process runs. A test run passes it by.
@@ -181,7 +187,7 @@ async fn child() {
         return;
     };
     let words: Vec<&str> = order.split(' ').collect();
-    let [mark, kind, concurrency] = words[..] else {
+    let [mark, kind, concurrency, leaves] = words[..] else {
         panic!("no order: {order}");
     };
     let kind = KINDS.iter().find(|(_, name)| *name == kind).unwrap().0;
@@ -190,25 +196,27 @@ async fn child() {
         "svc",
     )
     .queue(format!("svc-{mark}"))
-    .handlers([handler()])
+    .handlers([handler(leaves.parse().unwrap())])
     .concurrency(concurrency.parse().unwrap())
     .build()
     .unwrap();
     worker.run(std::future::pending()).await.unwrap();
 }
 
-/// Says when it is entered and left; of a deadly event it is never left.
-fn handler() -> HandlerDef {
-    let run = |cx: celerysalt::handler::Context| async move {
-        let Envelope { id, topic, .. } = &*cx.envelope;
-        say(&format!("enters {topic} {id}"));
-        if topic == "order.deadly" {
-            std::future::pending::<()>().await;
+/// Says when it is entered and left; a deadly event is never left, nor is any when so many have been.
+fn handler(leaves: usize) -> HandlerDef {
+    let left = Arc::new(AtomicUsize::new(0));
+    let run = move |cx: celerysalt::handler::Context| {
+        let left = Arc::clone(&left);
+        async move {
+            let Envelope { id, topic, .. } = &*cx.envelope;
+            say(&format!("enters {topic} {id}"));
+            if topic == "order.deadly" || left.fetch_add(1, Ordering::SeqCst) >= leaves {
+                std::future::pending::<()>().await;
+            }
+            say(&format!("leaves {topic} {id}"));
+            Ok::<_, HandlerError>(Value::Null)
         }
-        // While one is inside, others come and go: the kill meets it there.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        say(&format!("leaves {topic} {id}"));
-        Ok::<_, HandlerError>(Value::Null)
     };
     HandlerDef {
         name: "h".to_owned(),
