@@ -3,46 +3,10 @@
 
 mod rules_support;
 
-use celerysalt::model::ModelDef;
-use celerysalt::rules::{Guard, Limits, Rule, RuleErrors, Rules, check, check_standing};
+use celerysalt::rules::{Guard, Limits, Rule, Rules, check, check_standing};
+use rules_support::errors::{assert_error, document, errors_of};
 use rules_support::{Catalog, model};
-use serde_json::{Value as Json, json};
-
-fn errors_of(model: &ModelDef, rules: &Rules) -> RuleErrors {
-    check(model, &Catalog::new(), rules).unwrap_err()
-}
-
-/// A sound document with these keys put in (null takes a key out).
-fn document(keys: Json) -> Json {
-    let mut document = json!({
-        "id": "r1", "field_name": "status", "operator": "eql", "value": "paid",
-        "event_class": "order.noted", "event_data": {}
-    });
-    for (key, value) in keys.as_object().unwrap() {
-        document[key] = value.clone();
-    }
-    document
-}
-
-/// The one error of a document: its path, and what it says.
-#[track_caller]
-fn error_in(model: &ModelDef, document: Json) -> (String, String) {
-    let rules = Rules::from_value(json!([document]));
-    let errors: Vec<_> = errors_of(model, &rules).into_iter().collect();
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    let said = errors[0].to_string();
-    assert!(said.contains("rule `r1`"), "{said}");
-    (errors[0].path.clone(), said)
-}
-
-#[track_caller]
-fn assert_error(keys: Json, path: &str, words: &[&str]) {
-    let (found, said) = error_in(&model(), document(keys));
-    assert_eq!(found, path, "{said}");
-    for word in words {
-        assert!(said.contains(word), "{said:?} lacks {word:?}");
-    }
-}
+use serde_json::json;
 
 #[test]
 fn literals_that_cannot_be_read_as_the_field_s_type() {

@@ -8,22 +8,8 @@ use celerysalt::model::Operation;
 use celerysalt::rules::{EvaluateError, Guard, Operand, Rule, Rules};
 use celerysalt::telemetry::TraceContext;
 use celerysalt::value::Value;
-use rules_support::{Save, dec, model, now, text};
+use rules_support::{Save, dec, model, now, only, paid, status, text};
 use serde_json::json;
-
-fn status(value: &str) -> [(&'static str, Value); 1] {
-    [("status", text(value))]
-}
-
-fn paid() -> Rule {
-    Rule::when("status")
-        .eql("paid")
-        .emit_topic("order.noted", json!({"order": "{{ note }}"}))
-}
-
-fn only(rule: Rule) -> Rules {
-    Rules::from(vec![rule])
-}
 
 fn reason(save: &Save<'_>, rule: Rule) -> String {
     save.explain(&only(rule), &[]).remove(0).reason

@@ -6,22 +6,8 @@ mod rules_support;
 use celerysalt::model::{FieldDef, ModelDef, Operation};
 use celerysalt::rules::{CompiledRules, Guard, Operand, Operator, Rule, Rules};
 use celerysalt::value::{FieldType, Value};
-use rules_support::{Save, at, dec, model, now, row, rule, text};
+use rules_support::{Save, at, dec, model, now, only, paid, row, rule, status, text};
 use serde_json::{Value as Json, json};
-
-fn status(value: &str) -> [(&'static str, Value); 1] {
-    [("status", text(value))]
-}
-
-fn paid() -> Rule {
-    Rule::when("status")
-        .eql("paid")
-        .emit_topic("order.noted", json!({"order": "{{ note }}"}))
-}
-
-fn only(rule: Rule) -> Rules {
-    Rules::from(vec![rule])
-}
 
 #[test]
 fn change_fires_when_the_field_changed_to_a_satisfying_value() {

@@ -1,6 +1,8 @@
 //! A model with a field of every type, and a small catalog.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod errors;
+
 use std::sync::Arc;
 
 use bigdecimal::BigDecimal;
@@ -206,4 +208,20 @@ pub(crate) fn rule(keys: Json) -> Rule {
     };
     document.as_object_mut().unwrap().extend(keys);
     serde_json::from_value(document).unwrap()
+}
+
+/// A row whose status is this.
+pub(crate) fn status(value: &str) -> [(&'static str, Value); 1] {
+    [("status", text(value))]
+}
+
+/// Fires when the status becomes paid.
+pub(crate) fn paid() -> Rule {
+    Rule::when("status")
+        .eql("paid")
+        .emit_topic("order.noted", json!({"order": "{{ note }}"}))
+}
+
+pub(crate) fn only(rule: Rule) -> Rules {
+    Rules::from(vec![rule])
 }
