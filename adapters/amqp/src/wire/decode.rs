@@ -1,7 +1,7 @@
 //! From a message to an envelope.
 
 use celerysalt::event::{Envelope, Meta};
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Map, Value};
@@ -199,11 +199,17 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
     let with_offset = DateTime::parse_from_rfc3339(text)
         .map(|at| at.to_utc())
         .ok();
-    with_offset.or_else(|| text.parse::<NaiveDateTime>().ok().map(|at| at.and_utc()))
+    let read = with_offset.or_else(|| text.parse::<NaiveDateTime>().ok().map(|at| at.and_utc()));
+    read.filter(writable)
+}
+
+/// Whether ISO 8601 has four digits for its year, and Python a `datetime`.
+fn writable(at: &DateTime<Utc>) -> bool {
+    (1..=9999).contains(&at.year())
 }
 
 fn after(now: DateTime<Utc>, seconds: f64) -> Option<DateTime<Utc>> {
     let micros = (seconds * 1e6).round();
     let delta = (micros.abs() < 9e18).then(|| TimeDelta::microseconds(micros as i64))?;
-    now.checked_add_signed(delta)
+    now.checked_add_signed(delta).filter(writable)
 }
