@@ -403,7 +403,10 @@ async fn is_killed_while_a_retry_waits(delay: Duration) -> bool {
 
 /// A handler whose first try fails, and when it was tried.
 #[derive(Clone, Default)]
-struct Flaky(Arc<Mutex<Vec<(u32, DateTime<Utc>)>>>);
+struct Flaky(Arc<Mutex<Vec<Try>>>);
+
+/// How often it was tried before, and when.
+type Try = (u32, DateTime<Utc>);
 
 impl Flaky {
     fn handler(&self, delay: Duration) -> HandlerDef {
