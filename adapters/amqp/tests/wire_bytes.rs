@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../../fuzz/src/lib.rs"]
-#[allow(dead_code, unreachable_pub)] // it is a crate of its own
+#[allow(dead_code, unreachable_pub, clippy::panic)] // it is a crate of its own
 mod fuzzed;
 #[path = "support/recorded.rs"]
 mod recorded;

@@ -119,7 +119,8 @@ fn correlated(request: &Envelope) -> BasicProperties {
     let properties = BasicProperties::default()
         .with_content_type("application/json".into())
         .with_content_encoding("utf-8".into())
-        .with_message_id(request.id.to_string().into());
+        // Its own, by which it is known when it is returned.
+        .with_message_id(Uuid::new_v4().to_string().into());
     // One that is too long for AMQP cannot have come from there.
     match lapin::types::ShortString::try_new(known_by) {
         Ok(known_by) => properties.with_correlation_id(known_by),
