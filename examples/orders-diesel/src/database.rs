@@ -10,7 +10,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 use sqlx::{PgPool, SqlitePool};
 
-const FILE: &str = "orders.sqlite";
+const FILE: &str = "orders-diesel.sqlite";
 
 /// The connection on which orders are saved.
 pub enum Database {

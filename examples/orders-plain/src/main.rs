@@ -1,5 +1,5 @@
-//! Plain structs without a database: orders live in a JSON file, and a save writes the order and the events that fire
-//! into that file at once. Run it twice: the second run delivers what the first one left undelivered.
+//! Plain structs without an ORM: a save of your own stores the order and the events that fire in one transaction. Run it
+//! twice: the second run delivers what the first one left undelivered.
 
 // A program has no outside; plain `pub` reads better here.
 #![allow(unreachable_pub)]
@@ -8,19 +8,19 @@ mod order;
 mod store;
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use celerysalt::actor;
-use celerysalt::clock::{Clock, SystemClock};
 use celerysalt::history::Transition;
-use celerysalt::outbox::{MemoryOutbox, OutboxStore, Relay};
+use celerysalt::outbox::Relay;
 use celerysalt::prelude::*;
 use celerysalt::worker::InProcess;
 use celerysalt_plain::{Fired, Tracked};
 use uuid::Uuid;
 
 use order::{Order, OrderPaid, OrderStatus};
-use store::Store;
+use store::{Store, StoreError};
 
 #[subscribe("order.paid")]
 async fn send_receipt(paid: OrderPaid) {
@@ -43,73 +43,61 @@ async fn show_status(order: OrderStatus) {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut store = Store::open()?;
+    let store = Store::open().await?;
+    let relay = Relay::builder(store.outbox(), Arc::new(InProcess::builder().build()?)).build();
 
     println!("1. Start: whatever an earlier run saved and did not deliver arrives now.");
-    deliver(&mut store).await?;
+    deliver(&relay).await?;
 
     println!("2. A pending order with two rules: one fires once, one stays.");
     let mut order = Tracked::new(Order::pending("1234567890.123456789012345678".parse()?));
-    order.save_with_sync(|order, fired| store.persist(order, fired))?;
-    println!(
-        "   order {}: {}",
-        short(order.id),
-        rules_left(&store, order.id)
-    );
+    let persist = async |order: &Order, fired: &Fired| store.persist(order, fired).await;
+    order.save_with(persist).await?;
+    println!("   {}", stored(&store, order.id).await?);
 
     println!("3. It is paid, but the disk is full.");
     order.status = "paid".into();
-    let full = |_: &Order, _: &Fired| Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
-    if let Err(error) = order.save_with_sync(full) {
+    let full = async |_: &Order, _: &Fired| Err(std::io::Error::from(ErrorKind::StorageFull));
+    if let Err(error) = order.save_with(full).await {
         println!("   {error}");
     }
-    deliver(&mut store).await?;
+    deliver(&relay).await?;
 
     println!("4. There is room again: the same save, once more.");
-    order.save_with_sync(|order, fired| store.persist(order, fired))?;
-    deliver(&mut store).await?;
-    println!(
-        "   order {}: {}",
-        short(order.id),
-        rules_left(&store, order.id)
-    );
+    order.save_with(persist).await?;
+    deliver(&relay).await?;
+    println!("   {}", stored(&store, order.id).await?);
 
     println!(
         "5. Loaded anew it is shipped, and the process stops before anybody delivers the event."
     );
-    let mut order = Tracked::loaded(store.load(order.id).ok_or("the order is gone")?);
+    let mut order = Tracked::loaded(store.load(order.id).await?);
     order.status = "shipped".into();
-    actor::sync_scope("carrier", || {
-        order.save_with_sync(|order, fired| store.persist(order, fired))
-    })?;
-    println!("   Run this again: the event is in {}.", store::FILE);
+    actor::scope("carrier", order.save_with(persist)).await?;
+    println!("   Run this again: the event is in the outbox.");
 
-    println!("6. What happened to the order, as the file tells it.");
-    for each in store.history(&order) {
-        println!("   {}", told(each));
+    println!("6. What happened to the order, as its history tells it.");
+    for each in store.history(&order).await? {
+        println!("   {}", told(&each));
     }
     Ok(())
 }
 
-/// Runs the handlers of the events in the file, and takes the events out of it when all are done: a run that dies in
-/// between delivers them again.
-async fn deliver(store: &mut Store) -> Result<(), Box<dyn Error>> {
-    let outbox = Arc::new(MemoryOutbox::new());
-    outbox.append(store.events(), SystemClock.now()).await?;
-    let handlers = Arc::new(InProcess::builder().build()?);
-    let relay = Relay::builder(outbox.clone(), handlers).build();
+/// Runs the handlers of all events in the outbox, as a relay does all the time in a program that goes on.
+async fn deliver(relay: &Relay) -> Result<(), Box<dyn Error>> {
     let events = relay.drain().await?.delivered;
-    if outbox.status().await?.pending == 0 {
-        store.delivered()?;
-    }
     println!("   {events} event(s) delivered");
     Ok(())
 }
 
-fn rules_left(store: &Store, id: Uuid) -> String {
-    store.load(id).map_or_else(String::new, |order| {
-        format!("{}, {} rule(s)", order.status, order.on_change_rules.len())
-    })
+async fn stored(store: &Store, id: Uuid) -> Result<String, StoreError> {
+    let order = store.load(id).await?;
+    let rules = order.on_change_rules.len();
+    Ok(format!(
+        "order {}: {}, {rules} rule(s)",
+        short(id),
+        order.status
+    ))
 }
 
 /// One line of history.

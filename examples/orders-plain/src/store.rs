@@ -1,81 +1,112 @@
-//! One JSON file for the orders, for the events that are not yet delivered, and for the history of the orders.
+//! Orders in PostgreSQL when `CELERYSALT_DATABASE_URL` names one, else in a SQLite file in this folder; each as one JSON
+//! document.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::sync::Arc;
 
-use celerysalt::event::Envelope;
+use celerysalt::clock::{Clock, SystemClock};
 use celerysalt::history::Transition;
+use celerysalt::outbox::{OutboxError, SharedOutbox};
+use celerysalt_migrations::{Dialect, sqlx::migrator};
 use celerysalt_plain::{Fired, Follow};
-use serde::{Deserialize, Serialize};
+use celerysalt_sql::{HistoryError, SqlOutbox, history, postgres, sqlite};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{PgPool, SqlitePool};
 use uuid::Uuid;
 
 use crate::order::Order;
 
-/// The file, in the folder where you run this.
-pub const FILE: &str = "orders.json";
-/// What is being written; it takes the place of the file when it is complete.
-const NEXT: &str = "orders.json.next";
+const FILE: &str = "orders-plain.sqlite";
 
-/// What is in the file.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub struct Store {
-    orders: BTreeMap<Uuid, Order>,
-    events: Vec<Envelope>,
-    history: Vec<Transition>,
+const TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS documents (id text PRIMARY KEY, document text NOT NULL)";
+const READ: &str = "SELECT document FROM documents WHERE id = $1";
+const WRITE: &str = "INSERT INTO documents (id, document) VALUES ($1, $2)
+     ON CONFLICT (id) DO UPDATE SET document = excluded.document";
+
+/// Where orders live.
+pub enum Store {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum StoreError {
+    Database(#[from] sqlx::Error),
+    Migration(#[from] sqlx::migrate::MigrateError),
+    Document(#[from] serde_json::Error),
+    Outbox(#[from] OutboxError),
+    History(#[from] HistoryError),
 }
 
 impl Store {
-    /// Reads the file, if it is there.
-    pub fn open() -> io::Result<Self> {
-        match fs::read(FILE) {
-            Ok(text) => Ok(serde_json::from_slice(&text)?),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error),
+    /// Connects, and creates the tables that are missing.
+    pub async fn open() -> Result<Self, StoreError> {
+        if let Ok(url) = std::env::var("CELERYSALT_DATABASE_URL") {
+            let pool = PgPool::connect(&url).await?;
+            migrator(Dialect::Postgres).run(&pool).await?;
+            sqlx::query(TABLE).execute(&pool).await?;
+            return Ok(Self::Postgres(pool));
         }
+        let file = SqliteConnectOptions::new().filename(FILE);
+        let pool = SqlitePool::connect_with(file.create_if_missing(true)).await?;
+        migrator(Dialect::Sqlite).run(&pool).await?;
+        sqlx::query(TABLE).execute(&pool).await?;
+        Ok(Self::Sqlite(pool))
+    }
+
+    /// The events that are to be delivered, for the relay.
+    pub fn outbox(&self) -> SharedOutbox {
+        Arc::new(match self {
+            Self::Sqlite(pool) => SqlOutbox::sqlite(pool.clone()),
+            Self::Postgres(pool) => SqlOutbox::postgres(pool.clone()),
+        })
+    }
+
+    /// Stores the order, its events and its history in one transaction: all, or nothing.
+    pub async fn persist(&self, order: &Order, fired: &Fired) -> Result<(), StoreError> {
+        let (id, document) = (order.id.to_string(), serde_json::to_string(order)?);
+        match self {
+            Self::Sqlite(pool) => {
+                // It takes the write lock at once: nobody writes between this transaction's statements.
+                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                let write = sqlx::query(WRITE).bind(id).bind(document);
+                write.execute(&mut *tx).await?;
+                sqlite::append_in(&mut tx, fired, SystemClock.now()).await?;
+                history::append_in(&mut tx, fired.transitions()).await?;
+                tx.commit().await?;
+            }
+            Self::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                let write = sqlx::query(WRITE).bind(id).bind(document);
+                write.execute(&mut *tx).await?;
+                postgres::append_in(&mut tx, fired, SystemClock.now()).await?;
+                history::append_in(&mut tx, fired.transitions()).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
     }
 
     /// The order as it is stored.
-    pub fn load(&self, id: Uuid) -> Option<Order> {
-        self.orders.get(&id).cloned()
-    }
-
-    /// Stores the order, its events and its history: all, or nothing.
-    pub fn persist(&mut self, order: &Order, fired: &Fired) -> io::Result<()> {
-        let mut next = self.clone();
-        next.orders.insert(order.id, order.clone());
-        next.events.extend_from_slice(fired.events());
-        next.history.extend_from_slice(fired.transitions());
-        self.replace(next)
+    pub async fn load(&self, id: Uuid) -> Result<Order, StoreError> {
+        let id = id.to_string();
+        let document: String = match self {
+            Self::Sqlite(pool) => sqlx::query_scalar(READ).bind(id).fetch_one(pool).await?,
+            Self::Postgres(pool) => sqlx::query_scalar(READ).bind(id).fetch_one(pool).await?,
+        };
+        Ok(serde_json::from_str(&document)?)
     }
 
     /// What happened to an order, oldest first.
-    pub fn history(&self, order: &Order) -> impl Iterator<Item = &Transition> {
-        let aggregate = order.aggregate();
-        let all = self.history.iter();
-        all.filter(move |each| each.aggregate == aggregate)
-    }
-
-    /// The events to deliver, oldest first.
-    pub fn events(&self) -> &[Envelope] {
-        &self.events
-    }
-
-    /// Forgets the events: they are delivered.
-    pub fn delivered(&mut self) -> io::Result<()> {
-        let mut next = self.clone();
-        next.events.clear();
-        self.replace(next)
-    }
-
-    /// A rename is atomic: whoever opens the file finds the old or the new one.
-    fn replace(&mut self, next: Self) -> io::Result<()> {
-        let mut file = BufWriter::new(File::create(NEXT)?);
-        serde_json::to_writer_pretty(&mut file, &next)?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        fs::rename(NEXT, FILE)?;
-        *self = next;
-        Ok(())
+    pub async fn history(&self, order: &Order) -> Result<Vec<Transition>, StoreError> {
+        let newest_first = history::of_row(order.aggregate());
+        let mut told = match self {
+            Self::Sqlite(pool) => newest_first.read(&mut *pool.acquire().await?).await?,
+            Self::Postgres(pool) => newest_first.read(&mut *pool.acquire().await?).await?,
+        };
+        told.reverse();
+        Ok(told)
     }
 }

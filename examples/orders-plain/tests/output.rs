@@ -1,4 +1,4 @@
-//! What a newcomer sees: two runs in one folder, the second of which delivers what the first left.
+//! What a newcomer sees on each database: two runs, the second of which delivers what the first left.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "../../test_output.rs"]
@@ -7,16 +7,30 @@ mod output;
 use output::{printed, steps};
 use tempfile::TempDir;
 
+include!("../../test_schema.rs");
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orders-plain");
 
 #[test]
 fn the_second_run_delivers_what_the_first_left() {
     let folder = TempDir::new().unwrap();
-    let first = printed(PROGRAM, folder.path(), None);
+    assert_two_runs(|| printed(PROGRAM, folder.path(), None));
+}
+
+#[tokio::test]
+async fn and_so_it_does_on_postgresql() {
+    let folder = TempDir::new().unwrap();
+    let schema = Schema::new().await;
+    assert_two_runs(|| printed(PROGRAM, folder.path(), Some(&schema.url())));
+    schema.end().await;
+}
+
+fn assert_two_runs(run: impl Fn() -> String) {
+    let first = run();
     assert_eq!(steps(&first)[0], ["0 event(s) delivered"]);
     assert_main_job(&first);
 
-    let second = printed(PROGRAM, folder.path(), None);
+    let second = run();
     let [shipped, delivered] = &steps(&second)[0][..] else {
         panic!("{second}")
     };

@@ -6,7 +6,7 @@ use celerysalt::outbox::SharedOutbox;
 use celerysalt_sql::SqlOutbox;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr};
 
-const FILE: &str = "orders.sqlite";
+const FILE: &str = "orders-sea-orm.sqlite";
 
 /// Connects, creates the tables that are missing, finishes what a dead process left half done, and opens the outbox for
 /// the relay.

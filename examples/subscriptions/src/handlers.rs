@@ -1,53 +1,45 @@
 //! What is done about it.
 
 use celerysalt::prelude::*;
-use celerysalt_sea_orm::FollowSave;
+use celerysalt_sea_orm::{FollowSave, once};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, TransactionTrait,
+    QueryFilter,
 };
 
 use crate::events::{Abandoned, Activated, Cancelled, StatusChanged};
 use crate::{invoice, subscription};
 
-/// Opens the first invoice and arms what is to happen when the customer leaves: both, or neither.
-#[subscribe("subscription.activated", autoretry_for = [DbErr])]
+/// Opens the first invoice and arms what is to happen when the customer leaves: both, or neither, and once, however
+/// often the event comes.
+#[subscribe("subscription.activated", name = "open_invoice", autoretry_for = [DbErr])]
 async fn open_invoice(
     activated: Activated,
-    event: EventId,
+    receipt: Receipt,
     State(db): State<DatabaseConnection>,
-) -> Result<(), DbErr> {
+) -> Result<Once<()>, DbErr> {
     let (id, cents) = (activated.subscription_id, activated.monthly_cents);
-    let txn = db.begin().await?;
-    if invoice::Entity::find_by_id(event.0)
-        .one(&txn)
-        .await?
-        .is_some()
-    {
-        return Ok(());
+    let opened = once(&receipt, &db, async |txn| {
+        invoice::open(id, cents).insert(txn).await?;
+        let subscription = subscription::Entity::find_by_id(id).one(txn).await?;
+        if let Some(subscription) = subscription {
+            let rules = subscription.rules_once_active();
+            let mut armed = subscription.into_active_model();
+            armed.on_change_rules = Set(rules);
+            armed.update_and_follow(txn).await?;
+        }
+        Ok::<_, DbErr>(())
+    });
+    let opened = opened.await?;
+    if let Once::Done(()) = opened {
+        println!(
+            "   -> open_invoice:   {} owes {cents} cents",
+            activated.customer
+        );
     }
-    let invoice = invoice::ActiveModel {
-        id: Set(event.0),
-        subscription_id: Set(id),
-        cents: Set(cents),
-        status: Set("open".to_owned()),
-    };
-    invoice.insert(&txn).await?;
-    let subscription = subscription::Entity::find_by_id(id).one(&txn).await?;
-    if let Some(subscription) = subscription {
-        let rules = subscription.rules_once_active();
-        let mut armed = subscription.into_active_model();
-        armed.on_change_rules = Set(rules);
-        armed.update_and_follow(&txn).await?;
-    }
-    txn.commit().await?;
-    println!(
-        "   -> open_invoice:   {} owes {cents} cents",
-        activated.customer
-    );
-    Ok(())
+    Ok(opened)
 }
 
 #[subscribe("subscription.cancelled", autoretry_for = [DbErr])]

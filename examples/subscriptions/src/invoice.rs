@@ -1,5 +1,6 @@
-//! An invoice, under the id of the event that asked for it: an event that arrives twice opens one.
+//! An invoice.
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
 /// What a customer owes.
@@ -17,3 +18,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// A new invoice that is not paid yet.
+pub fn open(subscription_id: Uuid, cents: i64) -> ActiveModel {
+    ActiveModel {
+        id: Set(Uuid::now_v7()),
+        subscription_id: Set(subscription_id),
+        cents: Set(cents),
+        status: Set("open".to_owned()),
+    }
+}
