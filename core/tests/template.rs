@@ -344,6 +344,7 @@ fn broken_syntax_is_an_error_with_a_remedy() {
             "write a condition as `{{ a if b else c }}`",
         ),
         ("{{ qty }}{% include 'x' %}", "no `{% … %}` blocks"),
+        ("a\0b {{ qty }}", "the character U+0000"),
     ];
     for (text, expected) in rows {
         let errors = wrong(text);
@@ -360,8 +361,7 @@ fn broken_syntax_is_an_error_with_a_remedy() {
 
 #[test]
 fn every_error_is_found_with_its_path() {
-    let data =
-        json!({"a": [{"b c": "{{ nope_1 }}"}], "d": "{{ nope_2 }} {{ nope_3 }}", "{{ id }}": 1});
+    let data = json!({"a": [{"b c": "{{ nope_1 }}"}], "d": "{{ nope_2 }} {{ nope_3 }}", "{{ id }}": 1, "\0": {}});
     let errors = Template::compile(&data, &model()).unwrap_err();
     let mut found: Vec<_> = errors.iter().map(|e| e.path.as_str()).collect();
     found.sort_unstable();
@@ -371,6 +371,7 @@ fn every_error_is_found_with_its_path() {
             "event_data.a[0][\"b c\"]",
             "event_data.d",
             "event_data.d",
+            "event_data[\"\\u0000\"]",
             "event_data[\"{{ id }}\"]"
         ]
     );

@@ -10,6 +10,9 @@ use super::scan::{self, Piece};
 use crate::json::kind;
 use crate::model::ModelDef;
 
+/// PostgreSQL's `jsonb` refuses it, and with it the save whose event it stands in.
+const NUL: char = '\0';
+
 /// A compiled piece of event data.
 #[derive(Debug)]
 pub(super) enum Node {
@@ -109,6 +112,9 @@ impl Compiler<'_> {
             if key.contains("{{") {
                 self.fail(&path, Kind::KeyExpression);
             }
+            if key.contains(NUL) {
+                self.fail(&path, Kind::Nul);
+            }
             nodes.push((key.clone(), self.node(value, &path, depth + 1)));
         }
         if nodes.iter().all(|(_, n)| matches!(n, Node::Literal(_))) {
@@ -130,6 +136,9 @@ impl Compiler<'_> {
     }
 
     fn string(&mut self, text: &str, path: &Path<'_>) -> Result<Node, Kind> {
+        if text.contains(NUL) {
+            return Err(Kind::Nul);
+        }
         let pieces = scan::pieces(text)?;
         if let [Piece::Expression(source, tokens)] = pieces.as_slice() {
             return Expr::compile(source, tokens, self.among, self.model).map(Node::Whole);

@@ -47,6 +47,9 @@ pub enum TemplateErrorKind {
     /// An expression in a key.
     #[error("an object's key is taken as it stands; put `{{{{ … }}}}` into the value instead")]
     KeyExpression,
+    /// U+0000 in a string or a key.
+    #[error("it holds the character U+0000, which PostgreSQL cannot store; leave it out")]
+    Nul,
     /// `{{` without its `}}`.
     #[error(
         "`{{{{` without its `}}}}`; close it, or write a literal `{{{{` as `{{{{ \"{{{{\" }}}}`"

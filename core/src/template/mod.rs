@@ -26,6 +26,7 @@
 //! also take null and missing paths, there are no blocks, and a decimal or an instant can be sent and
 //! printed but not calculated with or compared, since that could not be exact: such an expression
 //! is an error when the rule is checked. A literal `{{` is written `{{ "{{" }}`.
+//! U+0000 is refused: PostgreSQL cannot store it.
 
 mod compile;
 mod engine;

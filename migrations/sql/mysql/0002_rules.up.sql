@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS celerysalt_rules (
     version  BIGINT          NOT NULL,
     document LONGTEXT,
     revision BIGINT          NOT NULL,
-    actor    VARCHAR(255),
+    actor    TEXT,
     at       DATETIME(6)     NOT NULL,
     PRIMARY KEY (model, rule_id, version),
     INDEX celerysalt_rules_since (revision)

@@ -34,7 +34,10 @@ async fn come_back_whole_and_once<DB: Case>(pool: &sqlx::Pool<DB>)
 where
     for<'c> &'c mut sqlx::Transaction<'static, DB>: Into<Session<'c>>,
 {
-    let full = transition("order:ä 😀", 1);
+    let mut full = transition("order:ä 😀", 1);
+    full.field = format!("document.{}", "deep.".repeat(1_000));
+    full.actor = Some("ä".repeat(10_000));
+    full.correlation_id = Some("c".repeat(10_000));
     let bare = Transition {
         operation: Operation::Insert,
         old: json!(null),
