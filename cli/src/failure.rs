@@ -114,6 +114,7 @@ impl Failure {
 fn of_publishing(error: &PublisherError) -> u8 {
     match error {
         PublisherError::Broker(PublishError::Unroutable { .. }) => 4,
+        PublisherError::Broker(PublishError::Invalid { .. }) => 2,
         PublisherError::Broker(_) | PublisherError::Outbox(_) => 3,
         _ => 2,
     }

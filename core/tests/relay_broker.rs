@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use celerysalt::broker::{Broker, MemoryBroker, QueueSpec};
+use celerysalt::broker::{Broker, DeadSelection, MemoryBroker, QueueSpec};
 use celerysalt::clock::Clock;
-use celerysalt::outbox::{Drained, OutboxStore, Relay};
+use celerysalt::outbox::{DeadLetterStore, Drained, OutboxStore, Relay};
 use relay_bench::picky::{Picky, to};
 use relay_bench::{Bench, SECOND, settle_down, start};
 
@@ -26,6 +26,37 @@ async fn a_refused_event_holds_back_only_its_aggregate() {
     bench.clock.advance(SECOND);
     assert_eq!(relay.drain().await.unwrap().delivered, 3);
     assert_eq!(broker.batches(), [[1], [2], [6]]);
+}
+
+#[tokio::test]
+async fn an_event_that_can_never_be_published_is_a_dead_letter_and_holds_back_nothing() {
+    let bench = Bench::with(&["a", "a", "a", ""]).await;
+    let broker = Arc::new(Picky {
+        invalid: HashSet::from([1, 4]),
+        ..Picky::default()
+    });
+    let relay = bench.relay(to(broker.clone()));
+    let drained = relay.drain().await.unwrap();
+    assert_eq!((drained.again, drained.dead), (0, 2));
+    assert_eq!(broker.batches(), [vec![1, 4], vec![2], vec![3]]);
+    let status = bench.status().await;
+    assert_eq!(
+        (status.pending, status.dead),
+        (0, 2),
+        "kept, and nothing waits"
+    );
+    let letters = bench.outbox.dead_letters(&DeadSelection::All, 10).await;
+    for letter in letters.unwrap() {
+        assert_eq!((letter.reason.handler, letter.reason.attempts), (None, 1));
+        assert!(letter.reason.error.contains("no object"));
+    }
+
+    // Replayed by an operator, to a broker that takes it.
+    let replayed = bench.outbox.replay(&DeadSelection::All, bench.clock.now());
+    assert_eq!(replayed.await.unwrap(), 2);
+    let relay = bench.relay(to(Picky::refusing(&[])));
+    assert_eq!(relay.drain().await.unwrap().delivered, 2);
+    assert_eq!(bench.status().await.dead, 0);
 }
 
 #[tokio::test]

@@ -178,9 +178,8 @@ impl Broker for AmqpBroker {
                     .next()
                     .unwrap_or_else(|| Err(unconfirmed()))
                     .map_err(|refusal| refused(refusal, envelope)),
-                Err(error) => Err(PublishError::Refused {
+                Err(error) => Err(PublishError::Invalid {
                     reason: error.to_string(),
-                    after: None,
                 }),
             });
         results.collect()

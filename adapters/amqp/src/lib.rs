@@ -17,6 +17,7 @@ mod delay;
 mod failure;
 mod link;
 mod message;
+mod onward;
 mod publish;
 mod results;
 mod settings;

@@ -5,9 +5,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use lapin::message::Delivery as LapinDelivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Acker, BasicProperties};
-use uuid::Uuid;
 
 use crate::delay::Ticks;
+use crate::onward;
 use crate::topology::{self, DEAD_EXCHANGE};
 use crate::wire::headers;
 
@@ -83,19 +83,18 @@ impl Raw {
         delays: &str,
         change: Change<'_>,
     ) -> Message {
-        let mut properties = self.identified().with_headers(self.changed(change));
+        let properties = onward::properties(&self.properties).with_headers(self.changed(change));
         let Some(ticks) = at else {
             return Message {
                 exchange: "".into(),
                 routing_key: queue.into(),
-                properties,
+                properties: match self.properties.expiration().clone() {
+                    Some(expiration) => properties.with_expiration(expiration),
+                    None => properties,
+                },
                 body: self.body.clone(),
             };
         };
-        // A time to live of its own would end it while it waits.
-        if properties.expiration().is_some() {
-            properties = without_expiration(&properties);
-        }
         Message {
             exchange: topology::delay_exchange(delays, ticks.level()).into(),
             routing_key: ticks.routing_key(queue).into(),
@@ -112,7 +111,7 @@ impl Raw {
         };
         put(
             headers::DEAD_ERROR,
-            AMQPValue::LongString(shortened(&reason.error).into()),
+            AMQPValue::LongString(onward::shortened(&reason.error).into()),
         );
         put(
             headers::DEAD_ATTEMPTS,
@@ -133,7 +132,7 @@ impl Raw {
         Message {
             exchange: DEAD_EXCHANGE.into(),
             routing_key: queue.into(),
-            properties: without_expiration(&self.identified()).with_headers(table),
+            properties: onward::properties(&self.properties).with_headers(table),
             body: self.body.clone(),
         }
     }
@@ -161,16 +160,10 @@ impl Raw {
         table
     }
 
-    /// Its headers, with the topic, which the routing key of the way back no longer tells; without what belongs to the
-    /// queue that it leaves.
+    /// Its headers that go on, with the topic, which the routing key of the way back no longer tells.
     fn headers(&self) -> FieldTable {
-        let mut kept = FieldTable::default();
-        let given = self.properties.headers().clone().unwrap_or_default();
-        for (name, value) in &given {
-            if !QUEUES_OWN.contains(&name.as_str()) {
-                kept.insert(name.clone(), value.clone());
-            }
-        }
+        let given = self.properties.headers().as_ref();
+        let mut kept = given.map(onward::headers).unwrap_or_default();
         if !kept.contains_key(headers::TOPIC) {
             kept.insert(
                 headers::TOPIC.into(),
@@ -178,15 +171,6 @@ impl Raw {
             );
         }
         kept
-    }
-
-    /// Its properties, with an id by which it is known when it is returned.
-    fn identified(&self) -> BasicProperties {
-        let properties = self.properties.clone();
-        match properties.message_id() {
-            Some(_) => properties,
-            None => properties.with_message_id(Uuid::new_v4().to_string().into()),
-        }
     }
 }
 
@@ -208,41 +192,4 @@ pub(crate) enum Change<'a> {
     Returned(u32),
     /// That it is for this handler alone, which has been tried so often.
     Retry { handler: &'a str, retries: u32 },
-}
-
-/// Headers that a queue writes about its own deliveries and expiries.
-const QUEUES_OWN: &[&str] = &[
-    headers::DELIVERY_COUNT,
-    "x-death",
-    "x-first-death-exchange",
-    "x-first-death-queue",
-    "x-first-death-reason",
-    "x-last-death-exchange",
-    "x-last-death-queue",
-    "x-last-death-reason",
-];
-
-/// Headers travel in one frame; an error may be longer than that.
-fn shortened(error: &str) -> String {
-    const MOST: usize = 4_000;
-    match error.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &error[..end]),
-        None => error.to_owned(),
-    }
-}
-
-fn without_expiration(properties: &BasicProperties) -> BasicProperties {
-    let mut kept = BasicProperties::default();
-    macro_rules! keep {
-        ($($field:ident $set:ident),+) => {$(
-            if let Some(value) = properties.$field().clone() {
-                kept = kept.$set(value);
-            }
-        )+};
-    }
-    keep!(content_type with_content_type, content_encoding with_content_encoding, headers with_headers,
-        delivery_mode with_delivery_mode, priority with_priority, correlation_id with_correlation_id,
-        reply_to with_reply_to, message_id with_message_id, timestamp with_timestamp, kind with_type,
-        user_id with_user_id, app_id with_app_id);
-    kept
 }

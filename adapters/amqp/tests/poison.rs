@@ -5,13 +5,16 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use celerysalt::broker::{Broker, DeadLetters, DeadSelection, QueueSpec};
-use lapin::BasicProperties;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use celerysalt::handler::{HandlerError, HandlerOptions};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Connection, ConnectionProperties};
 use support::Mesh;
-use support::load::{Running, Tally, event, eventually, publish_all};
+use support::load::{Running, Tally, define, event, eventually, publish_all};
+use support::node::OwnNode;
 
 fn headers(entries: &[(&str, &str)]) -> FieldTable {
     let mut table = FieldTable::default();
@@ -43,6 +46,12 @@ fn poison() -> Vec<(BasicProperties, Vec<u8>, &'static str)> {
     huge.insert(
         "filler".into(),
         AMQPValue::LongString("x".repeat(60_000).into()),
+    );
+    // As much as a frame takes: no word more fits into it.
+    let mut full = task();
+    full.insert(
+        "filler".into(),
+        AMQPValue::LongString("x".repeat(130_700).into()),
     );
     vec![
         (json(task()), b"{not json".to_vec(), "not valid JSON"),
@@ -78,6 +87,7 @@ fn poison() -> Vec<(BasicProperties, Vec<u8>, &'static str)> {
             "shop.tasks.bill",
         ),
         (json(huge), b"7".to_vec(), "the body is a number"),
+        (json(full), b"true".to_vec(), "the body is a boolean"),
         (
             BasicProperties::default().with_content_type("application/x-python-serialize".into()),
             vec![0x80, 4],
@@ -191,4 +201,70 @@ async fn the_worker_serves_on_and_every_poison_rests_with_its_reason() {
     worker.stop().await;
     connection.close(200, "done".into()).await.unwrap();
     mesh.remove(&[queue]).await;
+}
+
+/// RabbitMQ closes the channel of whoever publishes in another user's name, and `CC` sends to further queues.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_user_published_with_copies_is_retried_dead_lettered_and_replayed() {
+    let node = OwnNode::start();
+    tokio::task::block_in_place(|| {
+        node.ctl(&["add_user", "python", "secret"]);
+        node.ctl(&["set_permissions", "python", ".*", ".*", ".*"]);
+    });
+    let broker = node.builder().build();
+    let flaky = define("flaky", "order.#", quick(), |cx| match cx.retries {
+        0 => Err(HandlerError::retry("not yet")),
+        _ => Err(HandlerError::reject("never")),
+    });
+    let spec = QueueSpec {
+        name: "svc".to_owned(),
+        bindings: vec!["order.#".to_owned()],
+        max_priority: 10,
+    };
+    broker.declare(&spec).await.unwrap();
+    let worker = Running::start(&broker, "svc", vec![flaky]);
+    let url = node.url_of("python", "secret");
+    let connected = Connection::connect(&url, ConnectionProperties::default());
+    let connection = connected.await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let durable = QueueDeclareOptions::durable();
+    let declared = channel.queue_declare("others".into(), durable, FieldTable::default());
+    declared.await.unwrap();
+
+    let mut copied = task();
+    let cc = vec![AMQPValue::LongString("others".into())];
+    copied.insert("CC".into(), AMQPValue::FieldArray(cc.into()));
+    for body in [&b"[[\"{}\"], {}, {}]"[..], b"7"] {
+        let properties = json(copied.clone()).with_user_id("python".into());
+        let options = BasicPublishOptions::default();
+        let topic = "order.paid".into();
+        let sent = channel.basic_publish("tchu_events".into(), topic, options, body, properties);
+        sent.await.unwrap();
+    }
+    let dead = async || {
+        let letters = broker.list("svc", &DeadSelection::All, 10).await.unwrap();
+        letters.len()
+    };
+    eventually("both are dead", async || dead().await == 2).await;
+    let replayed = broker.replay("svc", &DeadSelection::All).await.unwrap();
+    assert_eq!(replayed, 2);
+    eventually("both are dead again", async || dead().await == 2).await;
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..durable
+    };
+    let others = channel.queue_declare("others".into(), passive, FieldTable::default());
+    assert_eq!(
+        others.await.unwrap().message_count(),
+        0,
+        "copies of what came back"
+    );
+    worker.stop().await;
+}
+
+fn quick() -> HandlerOptions {
+    HandlerOptions {
+        default_retry_delay: Duration::from_millis(100),
+        ..HandlerOptions::default()
+    }
 }

@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use celerysalt::broker::{Broker, QueueSpec};
+use celerysalt::broker::{Broker, DeadSelection, QueueSpec};
 use celerysalt::event::Envelope;
-use celerysalt::outbox::{Drained, Relay, RelayBuilder, SharedOutbox, ToBroker};
+use celerysalt::outbox::{
+    DeadLetterStore, Drained, OutboxStore, Relay, RelayBuilder, SharedOutbox, ToBroker,
+};
 use celerysalt::testing::TestClock;
 use celerysalt_amqp::AmqpBroker;
 use celerysalt_sql::SqlOutbox;
@@ -114,6 +116,42 @@ async fn one_unroutable_of_a_batch(database: &str, store: SharedOutbox) {
     worker.stop().await;
     other.stop().await;
     mesh.remove(&[queue, late]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_cannot_be_written_rests_among_the_outboxs_dead_letters() {
+    let database = Sqlite::fresh().await;
+    let store = Arc::new(SqlOutbox::sqlite(database.pool.clone()));
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    let bound = mesh.broker.declare(&spec(queue.clone(), "order.#")).await;
+    bound.unwrap();
+    let mut events: Vec<Envelope> = (0..3).map(|n| event("order.paid", n)).collect();
+    for event in &mut events {
+        event.meta.aggregate = Some("order:1".to_owned());
+    }
+    events[0].payload["_tchu_meta"] = "a field of the user's".into();
+    store.append(&events, Utc::now()).await.unwrap();
+
+    let shared: SharedOutbox = store.clone();
+    let drained = relay(&shared, &mesh.broker).build().drain().await.unwrap();
+    assert_eq!((drained.dead, drained.again), (1, 0));
+    let letters = store.dead_letters(&DeadSelection::All, 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].envelope, events[0], "kept as it is");
+    let error = &letters[0].reason.error;
+    assert!(
+        error.contains("_tchu_meta") && error.contains("rename"),
+        "{error}"
+    );
+
+    let tally = Tally::default();
+    let worker = Running::start(&mesh.broker, &queue, vec![tally.handler("order.#")]);
+    let later = events[1..].iter().map(|event| event.id).collect();
+    tally.until(&later).await;
+    worker.stop().await;
+    database.close().await;
+    mesh.remove(&[queue]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -132,6 +132,12 @@ pub enum PublishError {
         /// Wait at least so long, when the broker said so.
         after: Option<Duration>,
     },
+    /// It can never be published as it is: trying again helps nothing.
+    #[error("the event can never be published as it is: {reason}")]
+    Invalid {
+        /// What is wrong with it, and how to mend it.
+        reason: String,
+    },
 }
 
 /// Why a broker operation failed.

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::{Backoff, Destination, OutboxEvent, Progress, Settlement};
-use crate::broker::{PublishError, SharedBroker};
+use crate::broker::{DeadReason, PublishError, SharedBroker};
 use crate::clock;
 use crate::event::Envelope;
+use crate::telemetry::count;
 
 /// Publishes outbox events to a broker.
 ///
@@ -17,6 +19,9 @@ use crate::event::Envelope;
 /// way already. So a batch goes out in waves: the first event of every aggregate (and all events without one),
 /// then the second of every aggregate whose first was taken, and so on. Where aggregates differ, as they mostly
 /// do, that is one wave; a batch of one single aggregate goes event by event, which is the price of its order.
+///
+/// An event that can never be published as it is ([`PublishError::Invalid`]) becomes a dead letter of the outbox, and
+/// holds back nothing.
 ///
 /// Times are the ambient clock's, which under a relay is the relay's.
 pub struct ToBroker {
@@ -54,6 +59,7 @@ impl ToBroker {
                 let at = clock::later(now, delay.max(after.unwrap_or(Duration::ZERO)));
                 again(event, at, reason, true)
             }
+            Err(PublishError::Invalid { reason }) => event.given_up(reason),
         }
     }
 }
@@ -89,6 +95,8 @@ impl Destination for ToBroker {
 
 /// What is kept of an event while its envelope is on its way.
 struct Slot {
+    id: Uuid,
+    topic: String,
     aggregate: Option<String>,
     attempts: u32,
     progress: Progress,
@@ -97,6 +105,8 @@ struct Slot {
 impl Slot {
     fn split(event: OutboxEvent) -> (Slot, Option<Envelope>) {
         let slot = Slot {
+            id: event.envelope.id,
+            topic: event.envelope.topic.clone(),
             aggregate: event.envelope.meta.aggregate.clone(),
             attempts: event.attempts,
             progress: event.progress,
@@ -106,6 +116,18 @@ impl Slot {
 
     fn aggregate(&self) -> Option<&str> {
         self.aggregate.as_deref()
+    }
+
+    /// The event itself is at fault: it is kept as a dead letter, and what comes after it goes on.
+    fn given_up(&self, error: String) -> Settlement {
+        tracing::error!(event = %self.id, topic = self.topic, error, "dead letter");
+        count::dead_lettered(&self.topic, None);
+        let dead = DeadReason {
+            handler: None,
+            attempts: self.attempts.saturating_add(1),
+            error,
+        };
+        Settlement::Delivered { dead: vec![dead] }
     }
 }
 

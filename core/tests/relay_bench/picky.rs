@@ -15,6 +15,7 @@ use super::{PLAIN, numbers};
 #[derive(Default)]
 pub struct Picky {
     pub refused: Mutex<HashSet<u64>>,
+    pub invalid: HashSet<u64>,
     pub batches: Mutex<Vec<Vec<u64>>>,
     pub after: Option<Duration>,
 }
@@ -38,6 +39,9 @@ impl Broker for Picky {
         let sent = numbers(batch);
         let refused = self.refused.lock().unwrap();
         let answer = |number: &u64| match refused.contains(number) {
+            _ if self.invalid.contains(number) => Err(PublishError::Invalid {
+                reason: "no object".to_owned(),
+            }),
             false => Ok(()),
             true => Err(PublishError::Refused {
                 reason: "nack".to_owned(),

@@ -20,6 +20,8 @@ pub(crate) const DEAD_ORIGIN: &str = "x-celerysalt-origin";
 pub(crate) const DEAD_HANDLER: &str = "x-celerysalt-dead-handler";
 /// Of a dead letter: when it died, RFC 3339.
 pub(crate) const DEAD_AT: &str = "x-celerysalt-died-at";
+/// Of a message that was published again without some of its headers: what is missing, and why.
+pub(crate) const DROPPED: &str = "x-celerysalt-headers-dropped";
 /// RabbitMQ's count of deliveries that came back, on quorum queues.
 pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
 
