@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
-use uuid::{ClockSequence, Timestamp, Uuid};
+use uuid::{Timestamp, Uuid};
 
 /// A source of time. Implementations are shared by all tasks of a process.
 ///
@@ -40,12 +40,16 @@ impl Clock for SystemClock {
 /// A new id (UUIDv7) of this clock's instant. Ids that one process makes in one millisecond sort in the order
 /// in which they were made.
 pub fn new_id(clock: &dyn Clock) -> Uuid {
+    id_at(clock.now())
+}
+
+/// [`new_id`] of this instant.
+pub(crate) fn id_at(now: DateTime<Utc>) -> Uuid {
     // Counts on over all clocks of the process, from a random start, so that processes do not meet.
     static SEQUENCE: LazyLock<AtomicU64> =
         LazyLock::new(|| AtomicU64::new(u64::from(rand::random::<u32>())));
     const USABLE_BITS: u8 = 42;
 
-    let now = clock.now();
     // Instants before 1970 have no place in a UUIDv7.
     let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
     let nanos = now.timestamp_subsec_nanos().min(999_999_999);
@@ -55,16 +59,6 @@ pub fn new_id(clock: &dyn Clock) -> Uuid {
         nanos,
         count.into(),
         USABLE_BITS,
-    ))
-}
-
-/// A UUIDv7 of this instant; later ones of the same context are greater.
-pub(crate) fn id_at(now: DateTime<Utc>, context: impl ClockSequence<Output: Into<u128>>) -> Uuid {
-    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    Uuid::new_v7(Timestamp::from_unix(
-        context,
-        seconds,
-        now.timestamp_subsec_nanos(),
     ))
 }
 

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use uuid::{ContextV7, Uuid};
+use uuid::Uuid;
 
 use crate::clock;
 use crate::event::Envelope;
@@ -94,7 +94,6 @@ pub(crate) fn transitions(
         model,
         change,
         moment,
-        ids: ContextV7::new(),
     };
     let fired = std::iter::zip(&evaluation.events, &evaluation.fields);
     let mut recorded: Vec<_> = fired
@@ -112,7 +111,6 @@ struct Recorder<'a> {
     model: &'a ModelDef,
     change: &'a Change<'a>,
     moment: &'a Moment,
-    ids: ContextV7,
 }
 
 impl Recorder<'_> {
@@ -135,7 +133,7 @@ impl Recorder<'_> {
 
     fn transition(&self, field: &str, moved: Moved) -> Transition {
         Transition {
-            id: clock::id_at(self.moment.now, &self.ids),
+            id: clock::id_at(self.moment.now),
             model: self.model.name().to_owned(),
             aggregate: self.change.aggregate.to_owned(),
             operation: self.change.operation,

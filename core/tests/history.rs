@@ -266,3 +266,20 @@ fn a_field_that_has_no_history_is_found_by_the_check() {
     let text = check("picture").unwrap_err().to_string();
     assert!(text.contains("bytea"), "{text}");
 }
+
+#[test]
+fn saves_of_one_instant_sort_by_the_ids_of_what_they_tell() {
+    let model = model().with_history(History::of_rules_and(["status"]));
+    let moment = Moment::current();
+    let steps: Vec<_> = (0..32)
+        .map(|step| row(&step.to_string(), "1", json!({})))
+        .collect();
+    let plans = steps.windows(2).map(|step| {
+        let rules = [moved("r", "status")];
+        let (old, new) = (Some(&step[0]), &step[1]);
+        planned(&model, Operation::Update, old, new, &rules, &moment)
+    });
+    let plans: Vec<_> = plans.collect();
+    assert!(plans.is_sorted_by_key(|plan| plan.transitions[0].id));
+    assert!(plans.is_sorted_by_key(|plan| plan.events[0].id));
+}

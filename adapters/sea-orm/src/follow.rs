@@ -13,7 +13,6 @@ use crate::column::Rules;
 use crate::entity::Follow;
 use crate::hooks;
 use crate::passing::Passing;
-use crate::plan::Moment;
 use crate::row::{self, Lock};
 use crate::transaction::{self, Fired};
 
@@ -230,8 +229,7 @@ async fn update<E: Follow, C: ConnectionTrait>(
     lock: Lock,
 ) -> Result<(E::Model, Fired), DbErr> {
     let mut model = before::<E, C>(db, model, false).await?;
-    let moment = Moment::current();
-    let mut plan = transaction::plan_update::<E, C>(db, &mut model, &moment, lock).await?;
+    let (mut plan, moment) = transaction::plan_update::<E, C>(db, &mut model, lock).await?;
     transaction::write_rules::<E>(&mut model, &mut plan);
     let model = row::update::<E, C>(db, model).await?;
     transaction::keep(db, &plan, &moment).await?;

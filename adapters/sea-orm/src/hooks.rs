@@ -90,10 +90,8 @@ where
     }
     row::supported(db)?;
     let deleting = if is_transaction::<C>() {
-        let moment = plan::Moment::current();
-        let plan =
-            transaction::plan_delete::<Entity<A>, C>(db, &model, &moment, Lock::Take).await?;
-        let mut plan = plan.unwrap_or_default();
+        let planned = transaction::plan_delete::<Entity<A>, C>(db, &model, Lock::Take).await?;
+        let mut plan = planned.map(|(plan, _)| plan).unwrap_or_default();
         (Kept::of(&mut plan), plan.intents)
     } else {
         pool::before_delete::<Entity<A>, C>(db, &model).await?

@@ -142,8 +142,8 @@ async fn in_transaction<E: Follow>(
     db: &DatabaseTransaction,
     intent: &Intent,
 ) -> Result<Outcome, DbErr> {
-    let moment = Moment::current();
     let found = find::<E>(db, intent).await?;
+    let moment = Moment::current();
     // Read again under the row's lock: its saver may have come to an end meanwhile.
     let Some(intent) = tables::intent(db, intent.id).await? else {
         return Ok(Outcome::Left);

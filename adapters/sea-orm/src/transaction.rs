@@ -13,30 +13,27 @@ use crate::tables;
 /// Whether events were kept.
 pub(crate) type Fired = bool;
 
-/// Plans an update.
+/// Plans an update, in the moment in which the row is locked: one that is taken before may lie long before what the
+/// row has become meanwhile.
 ///
 /// # Errors
 /// `RecordNotUpdated` when the row is not there.
 pub(crate) async fn plan_update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &mut E::ActiveModel,
-    moment: &Moment,
     lock: Lock,
-) -> Result<Plan, DbErr> {
+) -> Result<(Plan, Moment), DbErr> {
     let Some(key) = Key::<E>::of_active(model) else {
-        return Ok(Plan::default());
+        return Ok((Plan::default(), Moment::current()));
     };
-    match row::locked::<E, C>(
-        db,
-        E::find().filter(key.condition()),
-        LockType::NoKeyUpdate,
-        lock,
-    )
-    .await?
-    {
-        Some(old) => plan::update::<E>(&old, model, moment),
-        None => row::missing::<E>(model.clone()).map(|()| Plan::default()),
-    }
+    let select = E::find().filter(key.condition());
+    let old = row::locked::<E, C>(db, select, LockType::NoKeyUpdate, lock).await?;
+    let moment = Moment::current();
+    let plan = match old {
+        Some(old) => plan::update::<E>(&old, model, &moment)?,
+        None => row::missing::<E>(model.clone()).map(|()| Plan::default())?,
+    };
+    Ok((plan, moment))
 }
 
 /// Puts the planned rules into the model, so that its own statement writes them; rules that the caller set
@@ -65,8 +62,7 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut model: E::ActiveModel,
 ) -> Result<E::ActiveModel, DbErr> {
-    let moment = Moment::current();
-    let mut plan = plan_update::<E, C>(db, &mut model, &moment, Lock::Take).await?;
+    let (mut plan, moment) = plan_update::<E, C>(db, &mut model, Lock::Take).await?;
     write_rules::<E>(&mut model, &mut plan);
     if plan.is_empty() {
         return Ok(model);
@@ -104,27 +100,21 @@ async fn write_spent<E: Follow, C: ConnectionTrait>(
     row::write::<E, C>(db, active).await
 }
 
-/// Plans a delete; the row stays locked. `None` when it is not there.
+/// Plans a delete, in the moment in which the row is locked; it stays so. `None` when it is not there.
 pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: &E::ActiveModel,
-    moment: &Moment,
     lock: Lock,
-) -> Result<Option<Plan>, DbErr> {
+) -> Result<Option<(Plan, Moment)>, DbErr> {
     let Some(key) = Key::<E>::of_active(model) else {
-        return Ok(Some(Plan::default())); // SeaORM refuses it.
+        return Ok(Some((Plan::default(), Moment::current()))); // SeaORM refuses it.
     };
-    match row::locked::<E, C>(
-        db,
-        E::find().filter(key.condition()),
-        LockType::Update,
-        lock,
-    )
-    .await?
-    {
-        Some(old) => plan::delete::<E>(&old, moment).map(Some),
-        None => Ok(None),
-    }
+    let select = E::find().filter(key.condition());
+    let Some(old) = row::locked::<E, C>(db, select, LockType::Update, lock).await? else {
+        return Ok(None);
+    };
+    let moment = Moment::current();
+    Ok(Some((plan::delete::<E>(&old, &moment)?, moment)))
 }
 
 /// Deletes a row and keeps the events when one was deleted.
@@ -133,8 +123,7 @@ pub(crate) async fn delete<E: Follow, C: ConnectionTrait>(
     model: E::ActiveModel,
     lock: Lock,
 ) -> Result<(DeleteResult, Fired), DbErr> {
-    let moment = Moment::current();
-    let Some(plan) = plan_delete::<E, C>(db, &model, &moment, lock).await? else {
+    let Some((plan, moment)) = plan_delete::<E, C>(db, &model, lock).await? else {
         // Deletes nothing, not even a row that another makes meanwhile; only SeaORM can make its result.
         let nothing = E::delete_many().filter(Expr::val(1).eq(0));
         return Ok((nothing.exec(db).await?, false));

@@ -2,6 +2,8 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 mod support;
+#[path = "outside/waiting.rs"]
+mod waiting;
 
 use std::sync::Arc;
 

@@ -165,7 +165,7 @@ fn age(intent: Uuid, now: DateTime<Utc>) -> Option<TimeDelta> {
 
 /// A new intent's id, which tells when it was made.
 pub fn new_intent(now: DateTime<Utc>) -> Uuid {
-    clock::id_at(now, uuid::NoContext)
+    clock::id_at(now)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From a rule that fires to its event.
 
 use serde_json::Value as Json;
-use uuid::{ContextV7, Uuid};
+use uuid::Uuid;
 
 use super::compile::{Compiled, named};
 use super::destination;
@@ -41,19 +41,11 @@ pub(super) struct Firing<'a> {
     pub(super) model: &'a ModelDef,
     pub(super) change: &'a Change<'a>,
     pub(super) env: &'a Env<'a>,
-    /// Keeps the ids of one evaluation in their order.
-    ids: ContextV7,
 }
 
 impl<'a> Firing<'a> {
     pub(super) fn new(model: &'a ModelDef, change: &'a Change<'a>, env: &'a Env<'a>) -> Self {
-        let ids = ContextV7::new();
-        Self {
-            model,
-            change,
-            env,
-            ids,
-        }
+        Self { model, change, env }
     }
 
     /// The event of a rule whose moment has come.
@@ -78,7 +70,7 @@ impl<'a> Firing<'a> {
                 limit: MAX_DEPTH,
             }));
         }
-        let id = clock::id_at(self.env.now, &self.ids);
+        let id = clock::id_at(self.env.now);
         let mut chain = chain.of_event(id);
         chain.fired.extend(digest);
         let aggregate = Some(self.change.aggregate).filter(|aggregate| !aggregate.is_empty());

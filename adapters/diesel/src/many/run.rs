@@ -55,10 +55,10 @@ impl<S: Session> Saving<S> {
         W: QueryFragment<S::Backend> + Send,
         Ch: QueryFragment<S::Backend> + Send,
     {
-        let moment = Moment::current();
         let mut done = FollowedMany::default();
         let mut walk = Walk::<M, W>::of::<S>(rows, Lock::ToChange);
         while let Some(old) = walk.next(self.session()).await? {
+            let moment = Moment::current(); // The chunk's rows may have been waited for.
             let new = M::change_rows(changes, &walk.keys, self.session()).await?;
             done.rows_affected += new.len() as u64;
             let Planned { plan, rules } = Planned::of(old, new, &moment)?;
@@ -76,10 +76,10 @@ impl<S: Session> Saving<S> {
         M: FollowManyOn<S::Backend>,
         W: QueryFragment<S::Backend> + Send,
     {
-        let moment = Moment::current();
         let mut done = FollowedMany::default();
         let mut walk = Walk::<M, W>::of::<S>(rows, Lock::ToEnd);
         while let Some(mut old) = walk.next(self.session()).await? {
+            let moment = Moment::current(); // The chunk's rows may have been waited for.
             let deleted = M::remove_rows(&walk.keys, self.session()).await?;
             if deleted < old.len() {
                 let left = M::rows(&walk.keys, self.session()).await?;

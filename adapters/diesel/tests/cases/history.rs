@@ -79,3 +79,35 @@ fn a_bulk_save_keeps_what_it_did_to_each_row() {
     // Seats have no rule about their end.
     assert_eq!(of("delete"), seats.map(|seat| (seat, None)));
 }
+
+#[test]
+fn a_bulk_save_that_waits_for_a_row_is_told_when_it_gets_it() {
+    for deletes in [false, true] {
+        let test = TestDb::new();
+        let conn = &mut test.connect();
+        free().insert_and_follow(conn).unwrap();
+        std::thread::scope(|scope| {
+            let other = &mut test.connect();
+            let bulk = transaction(other, |other| {
+                free().update_and_follow(other)?; // Changes nothing, and locks the row.
+                let bulk = scope.spawn(|| {
+                    let conn = &mut test.connect();
+                    let done = match deletes {
+                        true => Seat::follow_delete_many(seats::table).execute(conn),
+                        false => Seat::follow_update_many(seats::table).set(seats::guest.eq("Ada")).execute(conn),
+                    };
+                    done.unwrap();
+                });
+                db::until_blocked(conn);
+                taken("Bo").update_and_follow(other)?;
+                Ok(bulk)
+            });
+            bulk.unwrap().join().unwrap();
+        });
+        let told = history(conn).into_iter().map(|kept| (kept.old_value, kept.new_value));
+        let told: Vec<_> = told.collect();
+        let [bo, ada] = ["Bo", "Ada"].map(|guest| Some(format!("\"{guest}\"")));
+        let last = if deletes { None } else { ada };
+        assert_eq!(told, [(None, bo.clone()), (bo, last)]);
+    }
+}

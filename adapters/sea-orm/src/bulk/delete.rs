@@ -60,9 +60,9 @@ async fn run<E: Follow, C: ConnectionTrait>(
     db: &C,
     mut chunks: Chunks<E>,
 ) -> Result<FollowedMany, DbErr> {
-    let moment = Moment::current();
     let mut done = FollowedMany::default();
     while let Some(rows) = chunks.next(db).await? {
+        let moment = Moment::current(); // The chunk's rows may have been waited for.
         let affected = delete(db, &chunks.keys()).await?;
         // A trigger may keep rows, and a foreign key delete some before their turn.
         let left = match affected == rows.len() as u64 {

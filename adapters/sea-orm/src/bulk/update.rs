@@ -112,9 +112,9 @@ impl<E: Follow> FollowUpdateMany<E> {
         db: &C,
         mut chunks: Chunks<E>,
     ) -> Result<FollowedMany, DbErr> {
-        let moment = Moment::current();
         let mut done = FollowedMany::default();
         while let Some(old) = chunks.next(db).await? {
+            let moment = Moment::current(); // The chunk's rows may have been waited for.
             let keys = chunks.keys();
             if old.iter().all(|row| plan::is_quiet::<E>(row, None)) {
                 done.rows_affected += self.write(db, &keys).await?;

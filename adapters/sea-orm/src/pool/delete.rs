@@ -23,9 +23,8 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
         return Ok(nothing());
     };
     super::begin(db).await?;
-    let moment = Moment::current();
     let mut announced = None;
-    let claimed = claim::<E, C>(db, &key, &moment, &mut announced).await;
+    let claimed = claim::<E, C>(db, &key, &mut announced).await;
     let claim = match claimed {
         Ok(claim) => claim,
         Err(error) => {
@@ -46,7 +45,7 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
         events: claim.events,
         transitions: claim.transitions,
     };
-    let mut announced = intent::<E>(claim.id, Some(&key), "delete", moment.now);
+    let mut announced = intent::<E>(claim.id, Some(&key), "delete", Moment::current().now);
     announced.kept = Some(kept.clone());
     tables::insert_intent(db, &announced).await?;
     Ok((kept, vec![claim.id]))
@@ -56,20 +55,20 @@ pub(crate) async fn before_delete<E: Follow, C: ConnectionTrait>(
 async fn claim<E: Follow, C: ConnectionTrait>(
     db: &C,
     key: &Key<E>,
-    moment: &Moment,
     announced: &mut Option<Uuid>,
 ) -> Result<Option<Claim>, DbErr> {
     for _ in 0..ATTEMPTS {
         let Some((old, seen)) = row::seen::<E, C>(db, key).await? else {
             return Ok(None);
         };
-        let Some((old, seen)) = mover::settled::<E, C>(db, old, seen, moment).await? else {
+        let moment = Moment::current();
+        let Some((old, seen)) = mover::settled::<E, C>(db, old, seen, &moment).await? else {
             continue;
         };
         if let Some(standing) = note::of(E::rules(&old))?.claim {
             return Ok(Some(standing));
         }
-        let plan = plan::delete::<E>(&old, moment)?;
+        let plan = plan::delete::<E>(&old, &moment)?;
         if plan.events.is_empty() && plan.transitions.is_empty() {
             return Ok(None);
         }

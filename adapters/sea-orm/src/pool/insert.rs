@@ -64,11 +64,11 @@ async fn settled<E: Follow, C: ConnectionTrait>(
     db: &C,
     key: &Key<E>,
 ) -> Result<Option<CoreRules>, DbErr> {
-    let moment = Moment::current();
     for _ in 0..ATTEMPTS {
         let Some((old, seen)) = row::seen::<E, C>(db, key).await? else {
             return Ok(None);
         };
+        let moment = Moment::current();
         if let Some((old, _)) = mover::settled::<E, C>(db, old, seen, &moment).await? {
             return Ok(Some((**E::rules(&old)).clone()));
         }

@@ -44,6 +44,7 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
 struct Update<'a, E, C> {
     db: &'a C,
     key: Key<E>,
+    /// That in which the row was read last: every attempt is one of its own.
     moment: Moment,
     /// The intent that was inserted, while no note stands for it.
     announced: Option<Uuid>,
@@ -57,6 +58,7 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
                 row::missing::<E>(model.clone())?;
                 return Ok(model);
             };
+            self.moment = Moment::current();
             if before
                 .replace(seen.clone())
                 .is_some_and(|before| before == seen)
