@@ -27,6 +27,16 @@ pub enum FollowError {
     /// written.
     #[error(transparent)]
     Note(#[from] UnreadableNote),
+    /// The save is inside of a transaction of the caller's that MySQL has ended meanwhile, as it does for a deadlock: what
+    /// the save wrote would be committed statement by statement. Nothing was written.
+    #[error(
+        "the transaction that the save is in was ended by the database, as a deadlock does; roll it back and begin it \
+         anew ({reason})"
+    )]
+    TransactionEnded {
+        /// What the database said.
+        reason: String,
+    },
     /// The database is of a kind that is not supported.
     #[error(
         "saves on {backend} are not followed; those on PostgreSQL, MySQL, MariaDB and SQLite are"

@@ -160,6 +160,9 @@ pub(crate) async fn begin<C: ConnectionTrait + TransactionTrait>(
     db: &C,
 ) -> Result<Own<C::Transaction>, DbErr> {
     row::supported(db)?;
+    if row::is_transaction::<C>() {
+        row::check_transaction(db).await?;
+    }
     let backend = db.get_database_backend();
     let wakes = row::is_pool::<C>() && backend != DbBackend::Postgres;
     let (txn, lock) = if row::is_pool::<C>() && backend == DbBackend::Sqlite {

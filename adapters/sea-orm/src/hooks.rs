@@ -3,13 +3,11 @@
 //! The derive calls them from its `ActiveModelBehavior`; with `#[follow(hooks = "manual")]` you call them from
 //! yours: `before_save` and `before_delete` last, `after_save` and `after_delete` first.
 
-use std::any::TypeId;
 use std::sync::Arc;
 
+use celerysalt::model::Operation;
 use celerysalt::rules::Rules as CoreRules;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait};
 
 use crate::column::Rules;
 use crate::entity::Follow;
@@ -36,11 +34,14 @@ where
         return Ok(model);
     }
     row::supported(db)?;
-    match (insert, is_transaction::<C>()) {
+    match (insert, row::is_transaction::<C>()) {
         (false, true) => transaction::before_update::<Entity<A>, C>(db, model).await,
         (false, false) => pool::before_update::<Entity<A>, C>(db, model).await,
         (true, true) => {
             check_attached::<Entity<A>>(&mut model)?;
+            if follows_insert::<Entity<A>>(&mut model) {
+                row::check_transaction(db).await?;
+            }
             link::mark::<Entity<A>, C>(db, model)
         }
         (true, false) => {
@@ -64,7 +65,7 @@ where
     if !insert || matches!(passing.as_deref(), Some(Passing::Followed)) {
         return Ok(model);
     }
-    if is_transaction::<C>() {
+    if row::is_transaction::<C>() {
         if !link::is_new::<Entity<A>, C>(db, &model)? {
             return Ok(model);
         }
@@ -89,9 +90,12 @@ where
         return Ok(model);
     }
     row::supported(db)?;
-    let deleting = if is_transaction::<C>() {
+    let deleting = if row::is_transaction::<C>() {
         let planned = transaction::plan_delete::<Entity<A>, C>(db, &model, Lock::Take).await?;
         let mut plan = planned.map(|(plan, _)| plan).unwrap_or_default();
+        if !plan.is_empty() {
+            row::check_transaction(db).await?;
+        }
         (Kept::of(&mut plan), plan.intents)
     } else {
         pool::before_delete::<Entity<A>, C>(db, &model).await?
@@ -112,7 +116,7 @@ where
 {
     let mut model = model;
     let Some(passing) = take_passing::<Entity<A>>(&mut model) else {
-        if is_transaction::<C>() {
+        if row::is_transaction::<C>() {
             link::deleted::<Entity<A>, C>(db, &mut model).await?;
         }
         return Ok(model);
@@ -123,7 +127,7 @@ where
         }
         let done = pool::after_delete::<Entity<A>, C>(db, &model, kept, intents).await;
         match done {
-            Err(error) if is_transaction::<C>() => return Err(error),
+            Err(error) if row::is_transaction::<C>() => return Err(error),
             // The row is gone and the events are safe with the intent.
             Err(error) => tracing::error!(
                 model = Entity::<A>::NAME, %error,
@@ -148,9 +152,12 @@ pub(crate) fn check_attached<E: Follow>(model: &mut E::ActiveModel) -> Result<()
     plan::check_chain::<E>(model, &rules)
 }
 
-/// A `DatabaseTransaction` is known to be a transaction; anything else may be one or not.
-fn is_transaction<C: ConnectionTrait>() -> bool {
-    typeid::of::<C>() == TypeId::of::<DatabaseTransaction>()
+/// Whether something looks at the insert of this row.
+fn follows_insert<E: Follow>(model: &mut E::ActiveModel) -> bool {
+    match rules_in::<E>(model) {
+        Some(rules) => plan::follows::<E>(rules, Operation::Insert),
+        None => plan::follows::<E>(&CoreRules::new(), Operation::Insert),
+    }
 }
 
 /// Whether a `*_and_follow` method runs this save. Told once: what the user's own hook saves afterwards with

@@ -4,8 +4,8 @@ use std::any::TypeId;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, QueryFilter,
-    QuerySelect, QueryTrait, Select,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, FromQueryResult,
+    QueryFilter, QuerySelect, QueryTrait, Select,
 };
 
 use crate::entity::Follow;
@@ -91,6 +91,30 @@ pub(crate) async fn seen<E: Follow, C: ConnectionTrait>(
 /// A pool is known not to be a transaction; anything else may be one or not.
 pub(crate) fn is_pool<C: ConnectionTrait>() -> bool {
     typeid::of::<C>() == TypeId::of::<DatabaseConnection>()
+}
+
+/// A `DatabaseTransaction` is known to be a transaction; anything else may be one or not.
+pub(crate) fn is_transaction<C: ConnectionTrait>() -> bool {
+    typeid::of::<C>() == TypeId::of::<DatabaseTransaction>()
+}
+
+/// Refuses a transaction that MySQL has ended, for a deadlock: there all of it ends, savepoints too, and whoever goes on
+/// commits statement by statement. `db` must be in a transaction, or have been: sqlx notices only the first time, and begins
+/// a transaction of its own in place of the next savepoint.
+pub(crate) async fn check_transaction<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
+    /// There is no such savepoint: without a transaction none is made.
+    const MISSING: &str = "1305 (42000)";
+    if db.get_database_backend() != DbBackend::MySql {
+        return Ok(());
+    }
+    let probe = "SAVEPOINT celerysalt; RELEASE SAVEPOINT celerysalt";
+    match db.execute_unprepared(probe).await {
+        Err(error) if error.to_string().contains(MISSING) => {
+            let reason = error.to_string();
+            Err(FollowError::TransactionEnded { reason }.into())
+        }
+        other => other.map(drop),
+    }
 }
 
 /// Whether the row is gone.

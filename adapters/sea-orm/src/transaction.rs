@@ -67,6 +67,7 @@ pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     if plan.is_empty() {
         return Ok(model);
     }
+    row::check_transaction(db).await?;
     row::write::<E, C>(db, model.clone()).await?;
     keep(db, &plan, &moment).await?;
     E::settle(&mut model);

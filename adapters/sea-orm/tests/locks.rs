@@ -3,9 +3,13 @@
 
 mod support;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait};
-use support::models::{deleted, paid};
-use support::paths::{IN_TRANSACTION, only_status, reload, stored_order, with_status};
+use celerysalt_sea_orm::FollowMany;
+use order::Entity as Order;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, RuntimeErr, TransactionTrait,
+};
+use support::models::{created, deleted, paid};
+use support::paths::{IN_TRANSACTION, new_order, only_status, reload, stored_order, with_status};
 use support::{PATHS, Path, count, is_mysql, is_postgres, is_sqlite, order, outbox};
 
 on_each! {
@@ -84,6 +88,37 @@ on_each! {
             path.update_in(&again, only_status(unpaid.id, "paid")).await.unwrap();
             again.commit().await.unwrap();
             assert_eq!(outbox(&test.db).await.len(), before + 2, "{path:?}");
+        }
+    }
+
+    async fn a_transaction_that_the_database_has_ended_takes_no_save(test: &TestDb) {
+        if !is_mysql(&test.db) {
+            return; // The others refuse every statement until it is rolled back, or have no deadlocks.
+        }
+        for path in [Path::Savepoint, Path::Transaction] {
+            let order = stored_order(&test.db, &format!("{path:?}"), vec![paid(), deleted()]).await;
+            let new = new_order(&format!("new {path:?}"), vec![created()]);
+            let own = test.db.begin().await.unwrap();
+            path.insert_in(&own, new.clone()).await.unwrap();
+            // As a deadlock does, of which the caller takes no notice.
+            own.execute_unprepared("ROLLBACK").await.unwrap();
+            let refused = [
+                path.insert_in(&own, new).await.unwrap_err(),
+                path.update_in(&own, only_status(order.id, "paid")).await.unwrap_err(),
+                path.delete_in(&own, order.clone()).await.unwrap_err(),
+                Order::follow_delete_many().exec(&own).await.unwrap_err(),
+            ];
+            for error in refused {
+                assert!(error.to_string().contains("roll it back and begin it anew"), "{path:?}: {error}");
+            }
+            own.rollback().await.unwrap();
+            assert_eq!(reload(&test.db, order.id).await, order, "{path:?}");
+            assert_eq!((count(&test.db, "orders").await, outbox(&test.db).await.len()), (1, 0), "{path:?}");
+            // The connection is as good as before.
+            let again = test.db.begin().await.unwrap();
+            path.delete_in(&again, order).await.unwrap();
+            again.rollback().await.unwrap();
+            Order::delete_many().exec(&test.db).await.unwrap();
         }
     }
 

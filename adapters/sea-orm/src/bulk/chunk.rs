@@ -62,12 +62,16 @@ impl<E: Follow> Chunks<E> {
         Ok((!found.is_empty()).then_some(found))
     }
 
-    /// Those of the rows that were read last that are still there.
+    /// Those of the rows that were read last that are still there: found by their keys, since a row that a trigger changed
+    /// in place of deleting it may not fit the filter any more; and by the filter, since a key that the database holds in
+    /// another form than SeaORM writes it finds nothing.
     pub(super) async fn left<C: ConnectionTrait>(
         &mut self,
         db: &C,
     ) -> Result<HashSet<Vec<Value>>, DbErr> {
-        let found = self.read(db).await?;
+        let mut found = self.read(db).await?;
+        let there = E::find().filter(keys::among(&self.keys(), db.get_database_backend()));
+        found.extend(row::all_locked::<E, C>(db, there, self.kind, self.lock).await?);
         let keys = found
             .iter()
             .map(|row| Key::<E>::of_model(row).into_values());

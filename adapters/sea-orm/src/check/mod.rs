@@ -156,8 +156,8 @@ fn needed_type(backend: DbBackend) -> &'static str {
 fn holds_json(ty: &str, backend: DbBackend) -> bool {
     match backend {
         DbBackend::Postgres => ["jsonb", "json", "text"].contains(&ty),
-        // MariaDB's json is a longtext.
-        DbBackend::MySql => ["json", "longtext", "mediumtext", "text"].contains(&ty),
+        // MariaDB's json is a longtext. A text ends at 64 KiB, which rules and the events in a note may exceed.
+        DbBackend::MySql => ["json", "longtext", "mediumtext"].contains(&ty),
         // What SQLite takes for text, and what SeaORM names a JSON column there.
         _ => ["json", "text", "char", "clob"]
             .iter()
@@ -174,14 +174,16 @@ mod tests {
         for ty in ["jsonb", "json", "text"] {
             assert!(holds_json(ty, DbBackend::Postgres), "{ty}");
         }
-        for ty in ["json", "longtext"] {
+        for ty in ["json", "longtext", "mediumtext"] {
             assert!(holds_json(ty, DbBackend::MySql), "{ty}");
         }
         for ty in ["text", "jsonb_text", "json", "varchar(9)"] {
             assert!(holds_json(ty, DbBackend::Sqlite), "{ty}");
         }
         assert!(!holds_json("character varying(100)", DbBackend::Postgres));
-        assert!(!holds_json("varchar(100)", DbBackend::MySql));
+        for ty in ["varchar(100)", "text", "tinytext"] {
+            assert!(!holds_json(ty, DbBackend::MySql), "{ty}");
+        }
         assert!(!holds_json("integer", DbBackend::Sqlite));
     }
 }

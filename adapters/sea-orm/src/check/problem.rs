@@ -43,7 +43,8 @@ pub enum TableProblem {
     /// The rules column is missing.
     #[error(
         "table `{table}` has no column `{column}` for the rules; add it: \
-         `ALTER TABLE {table} ADD COLUMN {column} {needed} NOT NULL DEFAULT '[]'`"
+         `ALTER TABLE {table} ADD COLUMN {column} {needed} NOT NULL DEFAULT {}`",
+        default_of(.needed)
     )]
     NoRules {
         table: &'static str,
@@ -61,12 +62,21 @@ pub enum TableProblem {
     /// The rules column may be null.
     #[error(
         "`{table}.{column}` holds the rules and may be NULL; \
-         `UPDATE {table} SET {column} = '[]' WHERE {column} IS NULL`, then make it NOT NULL with default '[]'"
+         `UPDATE {table} SET {column} = '[]' WHERE {column} IS NULL`, then make it NOT NULL with default ('[]')"
     )]
     Nullable {
         table: &'static str,
         column: &'static str,
     },
+}
+
+/// The default of a new rules column: MySQL takes none for `json` but an expression, and SQLite none for a column that is
+/// added but a literal.
+fn default_of(needed: &str) -> &'static str {
+    match needed {
+        "json" => "('[]')",
+        _ => "'[]'",
+    }
 }
 
 fn list(problems: &[TableProblem]) -> String {
