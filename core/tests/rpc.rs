@@ -414,6 +414,58 @@ async fn an_answer_is_kept_while_the_backend_starts_again() {
     working.abort();
 }
 
+/// A backend that does not answer the first try to store.
+struct Stuck {
+    inner: MemoryResults,
+    tries: AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl ResultBackend for Stuck {
+    async fn expect(&self, request: Uuid) -> Result<PendingAnswer, ResultError> {
+        self.inner.expect(request).await
+    }
+
+    async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError> {
+        if self.tries.fetch_add(1, Ordering::SeqCst) == 0 {
+            std::future::pending::<()>().await;
+        }
+        self.inner.store(request, answer).await
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_stored_holds_its_place_for_a_bounded_time() {
+    let results = Arc::new(Stuck {
+        inner: MemoryResults::default(),
+        tries: AtomicU32::new(0),
+    });
+    let (broker, clock) = (
+        Arc::new(celerysalt::broker::MemoryBroker::default()),
+        TestClock::new(),
+    );
+    let worker = Worker::builder(broker.clone(), "math")
+        .clock(Arc::new(clock.clone()))
+        .concurrency(1)
+        .handlers([math(|_| async { Ok(json!({"quotient": 2})) })])
+        .results(results.clone())
+        .build()
+        .unwrap();
+    worker.declare().await.unwrap();
+    let working = tokio::spawn(worker.run(std::future::pending()));
+    let client = RpcClient::new(Publisher::to_broker(broker), results);
+    let (first, second) = (divide(6, 3), divide(6, 3));
+    let mut unanswered = std::pin::pin!(first.call(&client, Duration::from_secs(60)));
+    tokio::select! {
+        answer = &mut unanswered => panic!("{answer:?}"),
+        () = clock.until_sleepers(1) => {}
+    }
+    assert_eq!(clock.advance_to_next(), Some(Duration::from_secs(10)));
+    let answer = second.call(&client, Duration::from_secs(60)).await;
+    assert_eq!(answer.unwrap(), Quotient { quotient: 2 });
+    working.abort();
+}
+
 #[tokio::test]
 async fn a_closed_broker_is_a_publish_error() {
     let clock = TestClock::new();

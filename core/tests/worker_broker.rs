@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use celerysalt::broker::{
-    Broker, BrokerError, Consumer, MemoryBroker, PublishError, QueueSpec, QueueStats,
+    Broker, BrokerError, Consumer, DeadReason, Delivery, MemoryBroker, PublishError, QueueSpec,
+    QueueStats, Settle,
 };
 use celerysalt::event::Envelope;
 use celerysalt::worker::{Worker, WorkerError};
-use worker_bench::{Bench, start, until};
-use worker_support::Log;
+use chrono::{DateTime, Utc};
+use worker_bench::{Bench, Gate, start, until};
+use worker_support::{Log, def, failed, with};
 
 #[tokio::test]
 async fn a_queue_with_other_arguments_ends_the_worker() {
@@ -144,4 +146,211 @@ async fn a_consumer_that_is_lost_again_and_again_is_made_anew_with_pauses() {
     until(|| bench.stats() == QueueStats::default()).await;
     worker.stop().await;
     assert_eq!(log.take(), ["h 7"]);
+}
+
+/// A broker that refuses to keep retries and dead letters, or never takes anything back, or wants declarations anew.
+#[derive(Clone)]
+struct Sulky {
+    broker: MemoryBroker,
+    refusals: Arc<AtomicUsize>,
+    takes_nothing_back: bool,
+    declared: Arc<AtomicUsize>,
+    declare_every: Option<Duration>,
+}
+
+impl Sulky {
+    fn on(bench: &Bench) -> Self {
+        Self {
+            broker: bench.broker.clone(),
+            refusals: Arc::default(),
+            takes_nothing_back: false,
+            declared: Arc::default(),
+            declare_every: None,
+        }
+    }
+
+    fn sulk(&self) -> Result<(), BrokerError> {
+        let left = |left: usize| left.checked_sub(1);
+        let refused = self
+            .refusals
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
+        match refused {
+            Ok(_) => Err(BrokerError::Unreachable {
+                reason: "not now".to_owned(),
+            }),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Broker for Sulky {
+    async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>> {
+        self.broker.publish(batch).await
+    }
+
+    async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
+        self.declared.fetch_add(1, Ordering::SeqCst);
+        self.broker.declare(queue).await
+    }
+
+    fn declare_every(&self) -> Option<Duration> {
+        self.declare_every
+    }
+
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: usize,
+    ) -> Result<Box<dyn Consumer>, BrokerError> {
+        let inner = self.broker.consume(queue, prefetch).await?;
+        let sulky = self.clone();
+        Ok(Box::new(Sulks { inner, sulky }))
+    }
+}
+
+/// Its consumers and deliveries.
+struct Sulks<T: ?Sized> {
+    sulky: Sulky,
+    inner: Box<T>,
+}
+
+#[async_trait::async_trait]
+impl Consumer for Sulks<dyn Consumer> {
+    async fn next(&mut self) -> Option<Delivery> {
+        let delivery = self.inner.next().await?;
+        let settle = Sulks {
+            sulky: self.sulky.clone(),
+            inner: delivery.settle,
+        };
+        Some(Delivery {
+            settle: Box::new(settle),
+            ..delivery
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl Settle for Sulks<dyn Settle> {
+    async fn retry(
+        &self,
+        handler: &str,
+        retries: u32,
+        at: DateTime<Utc>,
+        error: &str,
+    ) -> Result<(), BrokerError> {
+        self.sulky.sulk()?;
+        self.inner.retry(handler, retries, at, error).await
+    }
+
+    async fn dead_letter(&self, dead: DeadReason) -> Result<(), BrokerError> {
+        self.sulky.sulk()?;
+        self.inner.dead_letter(dead).await
+    }
+
+    async fn ack(&self) -> Result<(), BrokerError> {
+        self.inner.ack().await
+    }
+
+    async fn requeue(&self, at: Option<DateTime<Utc>>) -> Result<(), BrokerError> {
+        if self.sulky.takes_nothing_back {
+            std::future::pending::<()>().await;
+        }
+        self.inner.requeue(at).await
+    }
+}
+
+fn on(sulky: &Sulky, bench: &Bench) -> celerysalt::worker::WorkerBuilder {
+    Worker::builder(Arc::new(sulky.clone()), "svc")
+        .clock(Arc::new(bench.clock.clone()))
+        .concurrency(1)
+}
+
+#[tokio::test]
+async fn what_early_handlers_came_to_is_offered_until_the_broker_takes_it() {
+    for retryable in [true, false] {
+        let bench = Bench::new().await;
+        let sulky = Sulky::on(&bench);
+        sulky.refusals.store(2, Ordering::SeqCst);
+        let fails = def("h", move |_| async move { Err(failed(retryable)) });
+        let early = with(fails, |options| options.acks_late = false);
+        bench.publish(7..8).await;
+        let worker = start(on(&sulky, &bench).handlers([early]));
+        for wait in [500, 1_000] {
+            bench.clock.until_sleepers(1).await;
+            assert_eq!(
+                bench.clock.advance_to_next(),
+                Some(Duration::from_millis(wait))
+            );
+            tokio::task::yield_now().await;
+        }
+        let kept = || (bench.stats().delayed, bench.stats().dead);
+        until(|| kept() == (usize::from(retryable), usize::from(!retryable))).await;
+        worker.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_early_handlers_came_to_holds_its_place_for_a_bounded_time() {
+    let bench = Bench::new().await;
+    let (sulky, log) = (Sulky::on(&bench), Log::default());
+    sulky.refusals.store(usize::MAX, Ordering::SeqCst);
+    let fails = def("h", |_| async { Err(failed(false)) });
+    let early = with(fails, |options| options.acks_late = false);
+    bench.publish(7..8).await;
+    let worker = start(on(&sulky, &bench).handlers([early, log.handler("next")]));
+    until(|| log.take() == ["next 7"]).await;
+    bench.publish(8..9).await;
+    let mut passed = Duration::ZERO;
+    while log.take().is_empty() {
+        passed += bench.clock.advance_to_next().unwrap_or_default();
+        assert!(passed < Duration::from_secs(80), "{passed:?}");
+        tokio::task::yield_now().await;
+    }
+    assert!(passed >= Duration::from_secs(60), "{passed:?}");
+    assert_eq!(bench.stats().dead, 0);
+    worker.kill().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_though_the_broker_takes_nothing_back() {
+    let bench = Bench::new().await;
+    let gate = Gate::new();
+    let mut sulky = Sulky::on(&bench);
+    sulky.takes_nothing_back = true;
+    bench.publish(7..8).await;
+    let builder = on(&sulky, &bench).handlers([gate.handler("h")]);
+    let worker = start(builder.shutdown_time(Duration::from_secs(5)));
+    gate.until_entered(1).await;
+    worker.shutdown.send(()).unwrap();
+    for seconds in [5, 15] {
+        bench.clock.until_sleepers(1).await;
+        let passed = bench.clock.advance_to_next();
+        assert_eq!(passed, Some(Duration::from_secs(seconds)));
+    }
+    worker.task.await.unwrap().unwrap();
+    assert_eq!(bench.stats().ready, 1, "the broker gives it out again");
+}
+
+#[tokio::test]
+async fn a_queue_is_declared_anew_as_often_as_the_broker_wants() {
+    const EVERY: Duration = Duration::from_secs(30);
+    let bench = Bench::new().await;
+    let log = Log::default();
+    let mut sulky = Sulky::on(&bench);
+    sulky.declare_every = Some(EVERY);
+    let worker = start(on(&sulky, &bench).handlers([log.handler("h")]));
+    for times in 1..4 {
+        until(|| sulky.declared.load(Ordering::SeqCst) == times).await;
+        bench.clock.until_sleepers(1).await;
+        // What comes meanwhile does not put it off.
+        bench.clock.advance(EVERY / 2);
+        bench.publish(7..8).await;
+        until(|| log.take() == ["h 7"]).await;
+        assert_eq!(sulky.declared.load(Ordering::SeqCst), times);
+        bench.clock.until_sleepers(1).await;
+        bench.clock.advance(EVERY / 2);
+    }
+    until(|| sulky.declared.load(Ordering::SeqCst) == 4).await;
+    worker.stop().await;
 }

@@ -111,6 +111,53 @@ fn poison() -> Vec<(BasicProperties, Vec<u8>, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counters_beyond_all_bounds_are_a_dead_letter() {
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    let worker = Running::start(
+        &mesh.broker,
+        &queue,
+        vec![Tally::default().handler("order.#")],
+    );
+    let mut table = task();
+    for counter in ["x-celerysalt-retries", "x-celerysalt-returns"] {
+        table.insert(counter.into(), AMQPValue::LongLongInt(i64::MAX));
+    }
+    table.insert(
+        "x-celerysalt-topic".into(),
+        AMQPValue::LongString("order.poison".into()),
+    );
+    let (connection, channel) = Mesh::channel().await;
+    mesh.broker
+        .declare(&QueueSpec {
+            name: queue.clone(),
+            bindings: vec!["order.#".to_owned()],
+            max_priority: 10,
+        })
+        .await
+        .unwrap();
+    let sent = channel.basic_publish(
+        "".into(),
+        queue.as_str().into(),
+        BasicPublishOptions::default(),
+        b"[[\"{}\"], {}, {}]",
+        json(table),
+    );
+    sent.await.unwrap().await.unwrap();
+    let letters = async || {
+        mesh.broker
+            .list(&queue, &DeadSelection::All, 100)
+            .await
+            .unwrap()
+    };
+    eventually("it is dead", async || letters().await.len() == 1).await;
+    assert_eq!(letters().await[0].reason.attempts, u32::MAX);
+    worker.stop().await;
+    connection.close(200, "done".into()).await.unwrap();
+    mesh.remove(&[queue]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_worker_serves_on_and_every_poison_rests_with_its_reason() {
     let mesh = Mesh::new();
     let queue = mesh.name("svc");

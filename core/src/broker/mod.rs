@@ -38,6 +38,12 @@ pub trait Broker: Send + Sync + 'static {
     async fn consume(&self, queue: &str, prefetch: usize)
     -> Result<Box<dyn Consumer>, BrokerError>;
 
+    /// How often a worker declares its queue anew while it consumes, for what somebody else has deleted meanwhile
+    /// (bindings, say); `None` where nobody can.
+    fn declare_every(&self) -> Option<Duration> {
+        None
+    }
+
     /// What OpenTelemetry calls the messaging system, e.g. `rabbitmq`; for spans.
     fn system(&self) -> &'static str {
         DEFAULT_SYSTEM
@@ -83,7 +89,8 @@ pub struct Delivery {
     pub target: Option<String>,
     /// How often the target has been tried before; 0 at first.
     pub retries: u32,
-    /// How often this message was taken and not settled before (a crashed worker, a lost connection).
+    /// How often this message was taken and not settled before (a crashed worker; a lost connection, where the broker
+    /// cannot tell it from that).
     pub redelivered: u32,
     /// Settles the message. Dropping it unsettled returns the message to the queue, counted as redelivered.
     pub settle: Box<dyn Settle>,

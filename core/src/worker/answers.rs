@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::runner::Outcome;
 use super::service::Service;
 use crate::event::Envelope;
-use crate::rpc::{Answer, HandlerAnswer, HandlerResult, ResultError};
+use crate::rpc::{Answer, HandlerAnswer, HandlerResult, ResultBackend, ResultError};
 use crate::telemetry::count;
 
 /// Collects what handlers came to; nothing is collected for a broadcast.
@@ -64,8 +64,11 @@ pub(super) async fn no_handlers(request: &Envelope, service: &Service) {
     }
 }
 
-/// How often an answer is tried to be stored: over some ten seconds, as long as a backend takes to start again.
+/// How often an answer is tried to be stored.
 const TRIES: u32 = 12;
+/// How long all tries may take together: as long as a backend takes to start again. Meanwhile the answer holds a place of
+/// its worker.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The wait after the first try; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest such wait.
@@ -80,20 +83,35 @@ async fn store(request: &Envelope, answer: &Answer, service: &Service) {
         );
         return;
     };
+    let given_up = tokio::select! {
+        biased;
+        stored = try_store(request, answer, &**backend, service) => stored.err(),
+        () = service.clock().sleep(PATIENCE) => Some(ResultError::Unreachable {
+            reason: format!("it did not store the answer within {PATIENCE:?}"),
+        }),
+    };
+    if let Some(error) = given_up {
+        count::answer_error();
+        tracing::error!(event_id = %request.id, topic = %request.topic, %error, "an answer is lost");
+    }
+}
+
+async fn try_store(
+    request: &Envelope,
+    answer: &Answer,
+    backend: &dyn ResultBackend,
+    service: &Service,
+) -> Result<(), ResultError> {
     let mut wait = FIRST_WAIT;
-    for left in (0..TRIES).rev() {
+    for _ in 1..TRIES {
         match backend.store(request, answer).await {
-            Ok(()) => return,
-            Err(ResultError::Unreachable { reason }) if left > 0 => {
+            Err(ResultError::Unreachable { reason }) => {
                 tracing::debug!(event_id = %request.id, reason, ?wait, "an answer is tried again");
                 service.clock().sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
-            Err(error) => {
-                count::answer_error();
-                tracing::error!(event_id = %request.id, topic = %request.topic, %error, "an answer is lost");
-                return;
-            }
+            stored => return stored,
         }
     }
+    backend.store(request, answer).await
 }

@@ -80,8 +80,9 @@ impl WorkerBuilder {
         self
     }
 
-    /// How often an event may be delivered again after it took its worker down (or its connection was lost):
-    /// 3 unless told. One time more and it is a dead letter.
+    /// How often an event may be delivered again after it took its worker down: 3 unless told. One time more and it is a
+    /// dead letter. A lost connection counts only where the broker cannot tell it from that (RabbitMQ: when another
+    /// process gets the event).
     pub fn crash_limit(mut self, redeliveries: u32) -> Self {
         self.crash_limit = redeliveries;
         self

@@ -1,6 +1,7 @@
 //! One delivery from its taking to its settlement.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
@@ -16,6 +17,12 @@ use crate::telemetry::count;
 
 /// When the broker did not take a settlement the event comes again after this time.
 const AFTER_BROKER_ERROR: TimeDelta = TimeDelta::seconds(5);
+/// How long the broker is asked to take what an early handler came to.
+const EARLY_PATIENCE: TimeDelta = TimeDelta::seconds(60);
+/// The wait after it did not take it the first time; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest such wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 pub(super) struct Handling {
     service: Arc<Service>,
@@ -117,9 +124,49 @@ impl Handling {
                 "stopped by shutdown after its early acknowledgement"
             );
         }
-        self.settle_ended(&ended, &mut answers).await?;
+        self.settle_early(&ended, &mut answers, stop).await;
         answers.send(&self.service).await;
         Ok(())
+    }
+
+    /// Settles what early handlers came to. Their message is acknowledged, so that nothing brings it again: what the
+    /// broker does not take is offered to it again, for a while, or lost.
+    async fn settle_early(
+        &self,
+        ended: &Ended,
+        answers: &mut Answers<'_>,
+        stop: &mut watch::Receiver<bool>,
+    ) {
+        let clock = self.service.clock();
+        let deadline = clock.now() + EARLY_PATIENCE;
+        for (handler, outcome) in &ended.0 {
+            let mut wait = FIRST_WAIT;
+            while let Err(error) = self.settle_one(handler, outcome).await {
+                if clock.now() >= deadline || *stop.borrow() {
+                    self.report_lost(handler, outcome, &error);
+                    break;
+                }
+                tracing::warn!(handler, %error, ?wait, "the broker did not take what it came to; trying again");
+                tokio::select! {
+                    () = clock.sleep(wait) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            answers.add(handler, outcome);
+        }
+    }
+
+    fn report_lost(&self, handler: &str, outcome: &Outcome, error: &BrokerError) {
+        count::settle_error();
+        let envelope = &self.delivery.envelope;
+        let (lost, because) = match outcome {
+            Outcome::Retry { error, .. } => ("its retry is lost", error.as_str()),
+            Outcome::Dead(reason) => ("its dead letter is lost", reason.error.as_str()),
+            Outcome::Done(_) | Outcome::Declared(_) => return,
+        };
+        tracing::error!(event_id = %envelope.id, topic = %envelope.topic, handler, because, %error,
+            "{lost}: the event was acknowledged early, and the broker did not take it");
     }
 
     /// Settles what is too late or too early; true when it did.
@@ -281,18 +328,22 @@ impl Handling {
         ended: &Ended,
         answers: &mut Answers<'_>,
     ) -> Result<(), BrokerError> {
-        let settle = &self.delivery.settle;
         for (handler, outcome) in &ended.0 {
-            match outcome {
-                Outcome::Done(_) | Outcome::Declared(_) => {}
-                Outcome::Retry { at, retries, error } => {
-                    settle.retry(handler, *retries, *at, error).await?;
-                }
-                Outcome::Dead(reason) => self.dead_letter(reason.clone()).await?,
-            }
+            self.settle_one(handler, outcome).await?;
             answers.add(handler, outcome);
         }
         Ok(())
+    }
+
+    async fn settle_one(&self, handler: &str, outcome: &Outcome) -> Result<(), BrokerError> {
+        match outcome {
+            Outcome::Done(_) | Outcome::Declared(_) => Ok(()),
+            Outcome::Retry { at, retries, error } => {
+                let settle = &self.delivery.settle;
+                settle.retry(handler, *retries, *at, error).await
+            }
+            Outcome::Dead(reason) => self.dead_letter(reason.clone()).await,
+        }
     }
 
     async fn dead_letter(&self, reason: DeadReason) -> Result<(), BrokerError> {
@@ -305,7 +356,10 @@ impl Handling {
     fn reason(&self, handler: Option<String>, error: String) -> DeadReason {
         DeadReason {
             handler,
-            attempts: self.delivery.retries + self.delivery.redelivered,
+            attempts: self
+                .delivery
+                .retries
+                .saturating_add(self.delivery.redelivered),
             error,
         }
     }

@@ -289,7 +289,7 @@ fn crashed(def: &HandlerDef, retries: u32, lost_claims: u32) -> Option<DeadReaso
     tracing::error!(handler = def.name, error, "dead letter");
     Some(DeadReason {
         handler: Some(def.name.clone()),
-        attempts: retries + lost_claims,
+        attempts: retries.saturating_add(lost_claims),
         error,
     })
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::Stream;
 use futures::stream;
 use tokio::sync::Mutex;
 
 use super::health::{Health, WorkerState};
 use crate::broker::{BrokerError, Consumer, Delivery, QueueSpec, SharedBroker};
-use crate::clock::SharedClock;
+use crate::clock::{self, SharedClock};
 
 /// The first wait after the broker was lost.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -23,7 +24,14 @@ pub(super) struct Intake {
     clock: SharedClock,
     health: Health,
     /// Here and not in the stream, so that it lives until what it has given is settled.
-    consumer: Mutex<Option<Box<dyn Consumer>>>,
+    consumer: Mutex<Option<Taking>>,
+}
+
+/// A consumer of the queue.
+struct Taking {
+    consumer: Box<dyn Consumer>,
+    /// When the queue is to be declared anew.
+    declare_at: Option<DateTime<Utc>>,
 }
 
 /// The deliveries of a queue, declared first. Ends with an error when the queue cannot be used; a broker that is
@@ -63,8 +71,8 @@ impl Intake {
 
     /// Takes nothing more. The stream of deliveries must be gone.
     pub(super) async fn stop(&self) {
-        if let Some(consumer) = &mut *self.consumer.lock().await {
-            consumer.stop().await;
+        if let Some(taking) = &mut *self.consumer.lock().await {
+            taking.consumer.stop().await;
         }
     }
 
@@ -72,11 +80,11 @@ impl Intake {
         let mut held = self.consumer.lock().await;
         loop {
             let fresh = held.is_none();
-            let consumer = match held.take() {
-                Some(consumer) => consumer,
+            let taking = match held.take() {
+                Some(taking) => taking,
                 None => self.connect().await?,
             };
-            if let Some(delivery) = held.insert(consumer).next().await {
+            if let Some(delivery) = self.take(held.insert(taking)).await {
                 return Ok(delivery);
             }
             *held = None;
@@ -92,7 +100,32 @@ impl Intake {
         }
     }
 
-    async fn connect(&self) -> Result<Box<dyn Consumer>, BrokerError> {
+    /// The next delivery, with the queue declared anew as often as the broker wants it.
+    async fn take(&self, taking: &mut Taking) -> Option<Delivery> {
+        loop {
+            let Some(at) = taking.declare_at else {
+                return taking.consumer.next().await;
+            };
+            let left = (at - self.clock.now()).to_std().unwrap_or_default();
+            tokio::select! {
+                // The declaration first, or a queue that is never empty would keep it from its turn.
+                biased;
+                () = self.clock.sleep(left) => {}
+                delivery = taking.consumer.next() => return delivery,
+            }
+            if let Err(error) = self.declare().await {
+                tracing::warn!(%error, queue = self.queue.name, "could not declare the queue anew");
+            }
+            taking.declare_at = self.declare_at();
+        }
+    }
+
+    fn declare_at(&self) -> Option<DateTime<Utc>> {
+        let every = self.broker.declare_every()?;
+        Some(clock::later(self.clock.now(), every))
+    }
+
+    async fn connect(&self) -> Result<Taking, BrokerError> {
         let mut wait = FIRST_WAIT;
         loop {
             match self.try_connect().await {
@@ -107,10 +140,13 @@ impl Intake {
         }
     }
 
-    async fn try_connect(&self) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn try_connect(&self) -> Result<Taking, BrokerError> {
         self.declare().await?;
         let consumer = self.broker.consume(&self.queue.name, self.prefetch).await?;
         self.health.enter(WorkerState::Consuming);
-        Ok(consumer)
+        Ok(Taking {
+            consumer,
+            declare_at: self.declare_at(),
+        })
     }
 }

@@ -17,6 +17,9 @@ use super::{WorkerBuilder, WorkerError};
 use crate::broker::{BrokerError, Delivery, QueueSpec, SharedBroker};
 use crate::telemetry::{self, count};
 
+/// How long it may take to return what is not done when the shutdown time is over.
+const GRACE: Duration = Duration::from_secs(15);
+
 /// Takes events from a service's queue and runs its handlers; see the [module](super) for what becomes of them.
 ///
 /// ```
@@ -235,24 +238,44 @@ impl Shift<'_> {
             () = self.worker.intake.stop() => true,
             () = &mut over => false,
         };
+        if in_time {
+            tokio::select! {
+                biased;
+                () = self.end_all() => return,
+                () = over => {}
+            }
+        }
+        self.end_now().await;
+    }
+
+    /// Gives back what was not started, and waits for what was.
+    async fn end_all(&mut self) {
         while let Some(delivery) = self.room.pop() {
             if let Err(error) = delivery.settle.requeue(None).await {
                 tracing::warn!(%error, "could not return an event; the broker takes it back itself");
             }
         }
         self.tell_load();
-        if in_time {
-            tokio::select! {
-                biased;
-                () = self.tasks.all_ended() => return,
-                () = over => {}
-            }
-        }
+        self.tasks.all_ended().await;
+    }
+
+    /// Gives back what is not done, and waits no longer than that may take.
+    async fn end_now(&mut self) {
         tracing::warn!(
             handlers = self.tasks.len(),
             "the shutdown time is over; returning what is not done"
         );
         self.stop.send_replace(true);
-        self.tasks.all_ended().await;
+        let grace = self.worker.service.clock().sleep(GRACE);
+        tokio::select! {
+            biased;
+            () = self.end_all() => return,
+            () = grace => {}
+        }
+        tracing::error!(
+            events = self.tasks.len() + self.room.len(),
+            "the broker or the result backend did not take what is not done within {GRACE:?}; \
+             the broker gives those events out again"
+        );
     }
 }
