@@ -11,8 +11,9 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use tokio::sync::Mutex;
 
-use crate::consumer::{AmqpConsumer, HeldHere};
+use crate::consumer::AmqpConsumer;
 use crate::failure::{of_queue, unreachable, words};
+use crate::held::HeldHere;
 use crate::link::Link;
 use crate::message::Message;
 use crate::publish::{Publishing, Refusal};
@@ -183,6 +184,10 @@ impl Broker for AmqpBroker {
                 }),
             });
         results.collect()
+    }
+
+    fn declare_every(&self) -> Option<Duration> {
+        Some(self.0.settings.declare_every)
     }
 
     fn system(&self) -> &'static str {

@@ -1,26 +1,29 @@
 //! Takes messages from a queue: reads them, and puts aside what no handler can use yet or ever.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use celerysalt::broker::{BrokerError, Consumer, DeadReason, Delivery};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use lapin::Acker;
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
-use uuid::Uuid;
 
 use crate::broker::Shared;
 use crate::delay::Ticks;
 use crate::failure::words;
+use crate::held::{Held, Known};
 use crate::message::{Change, Message, Raw};
 use crate::settle::AmqpSettle;
 use crate::wire::{self, Decoded, Incoming};
 
 /// How long a message is kept back that could be neither delivered nor put aside.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
+/// How long a message waits that came back while this process still handles it.
+const STILL_HANDLED: TimeDelta = TimeDelta::seconds(1);
 
 /// A queue's deliveries over a channel of its own.
 pub(crate) struct AmqpConsumer {
@@ -28,6 +31,10 @@ pub(crate) struct AmqpConsumer {
     queue: Arc<str>,
     channel: Channel,
     stream: Option<lapin::Consumer>,
+    /// Whether the stream ended by itself.
+    is_lost: bool,
+    /// Whether this was dropped by its owner and not lost.
+    abandoned: Arc<AtomicBool>,
 }
 
 impl AmqpConsumer {
@@ -42,6 +49,8 @@ impl AmqpConsumer {
             queue: queue.into(),
             channel,
             stream: Some(stream),
+            is_lost: false,
+            abandoned: Arc::default(),
         }
     }
 
@@ -66,7 +75,7 @@ impl AmqpConsumer {
                 tracing::warn!(queue = %self.queue, %error, "a message that is no event goes to the dead letters");
                 metrics::counter!("celerysalt_undecodable_total", "queue" => self.queue.to_string()).increment(1);
                 let dead = raw.dead(&self.queue, &reason, now);
-                self.put_aside(acker, dead);
+                self.put_aside(acker, dead, None);
                 return None;
             }
         };
@@ -76,26 +85,50 @@ impl AmqpConsumer {
             .eta
             .and_then(|eta| Ticks::until(eta, now))
         {
-            self.put_aside(acker, self.again(&raw, Some(ticks), Change::Nothing));
+            let later = self.again(&raw, Some(ticks), Change::Nothing);
+            let held = Held::of(&self.queue, &decoded);
+            self.put_aside(acker, later, Some((held, raw.returns().counted)));
             return None;
         }
-        let returns = raw.returns();
-        if returns.uncounted && !self.broker.held.take(&Held::of(&decoded)) {
-            self.put_aside(
-                acker,
-                self.again(
-                    &raw,
-                    None,
-                    Change::Returned(returns.counted.saturating_add(1)),
-                ),
-            );
-            return None;
-        }
-        Some(self.delivery(raw, acker, decoded, returns.counted))
+        self.sort_by_returns(raw, acker, decoded, now)
     }
 
-    fn delivery(&self, raw: Raw, acker: Acker, decoded: Decoded, redelivered: u32) -> Delivery {
-        let held = Held::of(&decoded);
+    /// A delivery for the worker, with the crashes that it stands for; nothing when it has to be counted first, or is
+    /// still being handled here.
+    fn sort_by_returns(
+        &self,
+        raw: Raw,
+        acker: Acker,
+        decoded: Decoded,
+        now: DateTime<Utc>,
+    ) -> Option<Delivery> {
+        let held = Held::of(&self.queue, &decoded);
+        let returns = raw.returns();
+        let known = self.broker.held.recognize(&held, raw.redelivered);
+        let (at, times, uncounted) = match known {
+            Known::StillHandled(times) => (Ticks::until(now + STILL_HANDLED, now), times, true),
+            // A quorum queue has counted what was no crash.
+            Known::Lost(times) if times < returns.counted => (None, times, true),
+            Known::Unknown if returns.uncounted => (None, returns.counted.saturating_add(1), false),
+            Known::Lost(_) | Known::Unknown => {
+                return Some(self.delivery(raw, acker, decoded, held, returns.counted));
+            }
+        };
+        let uncounted = uncounted.then_some((held, times));
+        let again = self.again(&raw, at, Change::Returned(times));
+        self.put_aside(acker, again, uncounted);
+        None
+    }
+
+    fn delivery(
+        &self,
+        raw: Raw,
+        acker: Acker,
+        decoded: Decoded,
+        held: Held,
+        redelivered: u32,
+    ) -> Delivery {
+        let hold = self.broker.held.hold(held, redelivered, &self.abandoned);
         let Decoded {
             envelope,
             target,
@@ -111,7 +144,7 @@ impl AmqpConsumer {
                 Arc::clone(&self.queue),
                 raw,
                 acker,
-                held,
+                hold,
             )),
         }
     }
@@ -120,13 +153,17 @@ impl AmqpConsumer {
         raw.again(&self.queue, at, &self.broker.settings.delays, change)
     }
 
-    /// Publishes what a message becomes, then acknowledges it. Where that fails it comes back.
-    fn put_aside(&self, acker: Acker, becomes: Message) {
+    /// Publishes what a message becomes, then acknowledges it. Where that fails it comes back; uncounted, unless its
+    /// return is what was to be counted.
+    fn put_aside(&self, acker: Acker, becomes: Message, uncounted: Option<(Held, u32)>) {
         let broker = Arc::clone(&self.broker);
         let queue = Arc::clone(&self.queue);
         tokio::spawn(async move {
             if let Err(error) = move_on(&broker, &queue, becomes, &acker).await {
                 tracing::warn!(%queue, %error, "a message could not be put aside; it comes again");
+                if let Some((held, returns)) = uncounted {
+                    broker.held.remember(held, returns);
+                }
                 tokio::time::sleep(AFTER_ERROR).await;
                 // A channel that is gone has given it back already.
                 let _ = acker
@@ -166,11 +203,11 @@ impl Consumer for AmqpConsumer {
                 }
                 Some(Err(error)) => {
                     tracing::warn!(queue = %self.queue, error = words(&error), "the consumer failed");
-                    self.stream = None;
+                    (self.stream, self.is_lost) = (None, true);
                 }
                 None => {
                     tracing::warn!(queue = %self.queue, "RabbitMQ ended the consumer; was the queue deleted?");
-                    self.stream = None;
+                    (self.stream, self.is_lost) = (None, true);
                 }
             }
         }
@@ -186,6 +223,7 @@ impl Consumer for AmqpConsumer {
 impl Drop for AmqpConsumer {
     /// Gives back, uncounted, what was sent here and nobody took; the rest comes back with the channel's end.
     fn drop(&mut self) {
+        self.abandoned.store(!self.is_lost, Ordering::SeqCst);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
@@ -220,44 +258,5 @@ async fn give_back(broker: &Shared, queue: &str, channel: &Channel, mut stream: 
             tracing::debug!(queue, %error, "it goes back with the channel's end");
             return;
         }
-    }
-}
-
-/// What this process held when a connection was lost: when it comes back that was no crash of a worker.
-#[derive(Default)]
-pub(crate) struct HeldHere(Mutex<HashSet<Held>>);
-
-/// A message by its event and, on a retry, its handler.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Held {
-    event: Uuid,
-    target: Option<String>,
-}
-
-impl Held {
-    fn of(decoded: &Decoded) -> Self {
-        Self {
-            event: decoded.envelope.id,
-            target: decoded.target.clone(),
-        }
-    }
-}
-
-impl HeldHere {
-    /// More are not remembered: a connection holds no more than the prefetch of its consumers.
-    const MOST: usize = 10_000;
-
-    pub(crate) fn remember(&self, held: Held) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < Self::MOST {
-            all.insert(held);
-        }
-    }
-
-    fn take(&self, held: &Held) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(held)
     }
 }

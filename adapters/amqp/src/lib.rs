@@ -15,6 +15,7 @@ mod consumer;
 mod dead;
 mod delay;
 mod failure;
+mod held;
 mod link;
 mod message;
 mod onward;

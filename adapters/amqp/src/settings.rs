@@ -82,6 +82,7 @@ pub(crate) struct Settings {
     pub(crate) window: usize,
     pub(crate) connect_timeout: Duration,
     pub(crate) confirm_timeout: Duration,
+    pub(crate) declare_every: Duration,
     pub(crate) clock: SharedClock,
 }
 
@@ -101,6 +102,7 @@ impl AmqpBuilder {
                 window: 1_000,
                 connect_timeout: Duration::from_secs(10),
                 confirm_timeout: Duration::from_secs(30),
+                declare_every: Duration::from_secs(30),
                 clock: Arc::new(SystemClock),
             },
         })
@@ -189,6 +191,13 @@ impl AmqpBuilder {
     /// published again under the same id.
     pub fn confirm_timeout(mut self, time: Duration) -> Self {
         self.settings.confirm_timeout = time;
+        self
+    }
+
+    /// How often workers declare their queues and bindings anew while they consume; every 30 s unless told. After so long
+    /// at most a worker hears again what an exchange that was deleted has cut it off from.
+    pub fn declare_every(mut self, time: Duration) -> Self {
+        self.settings.declare_every = time;
         self
     }
 

@@ -10,9 +10,9 @@ use lapin::Acker;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 
 use crate::broker::Shared;
-use crate::consumer::Held;
 use crate::delay::Ticks;
 use crate::failure::{unreachable, words};
+use crate::held::Hold;
 use crate::message::{Change, Raw};
 
 pub(crate) struct AmqpSettle {
@@ -20,8 +20,10 @@ pub(crate) struct AmqpSettle {
     queue: Arc<str>,
     raw: Raw,
     acker: Acker,
-    held: Held,
+    hold: Arc<Hold>,
     ended: AtomicBool,
+    /// Whether it was to go back uncounted, and did not.
+    goes_back: AtomicBool,
 }
 
 impl AmqpSettle {
@@ -30,15 +32,16 @@ impl AmqpSettle {
         queue: Arc<str>,
         raw: Raw,
         acker: Acker,
-        held: Held,
+        hold: Arc<Hold>,
     ) -> Self {
         Self {
             broker,
             queue,
             raw,
             acker,
-            held,
+            hold,
             ended: AtomicBool::new(false),
+            goes_back: AtomicBool::new(false),
         }
     }
 
@@ -95,6 +98,7 @@ impl Settle for AmqpSettle {
         match self.acker.ack(BasicAckOptions::default()).await {
             Ok(true) => {
                 self.ended.store(true, Ordering::SeqCst);
+                self.broker.held.release(&self.hold);
                 Ok(())
             }
             Ok(false) => Err(gone()),
@@ -109,6 +113,7 @@ impl Settle for AmqpSettle {
             return Ok(());
         }
         let returned = Change::Returned(self.raw.returns().counted);
+        self.goes_back.store(true, Ordering::SeqCst);
         self.send(at.and_then(|at| self.ticks(at)), returned)
             .await?;
         self.ack().await
@@ -116,17 +121,24 @@ impl Settle for AmqpSettle {
 }
 
 impl Drop for AmqpSettle {
-    /// What is not settled goes back, as a crash would return it; unless the connection is lost, which is none.
+    /// What is not settled goes back, as a crash would return it; unless the connection is lost, or it was to go back
+    /// anyway, which is none.
     fn drop(&mut self) {
         if self.ended.load(Ordering::SeqCst) {
             return;
         }
-        if !self.acker.usable() {
-            return self.broker.held.remember(self.held.clone());
+        let held = &self.broker.held;
+        let is_open = self.acker.usable();
+        if !is_open || self.goes_back.load(Ordering::SeqCst) {
+            held.lose(&self.hold);
         }
+        held.release(&self.hold);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        if !is_open {
+            return;
+        }
         let acker = self.acker.clone();
         // A channel that is gone has given it back already.
         runtime.spawn(async move {
