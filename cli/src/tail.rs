@@ -1,9 +1,11 @@
 //! `celerysalt tail`.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use celerysalt::event::Envelope;
 use celerysalt::topic::TopicPattern;
+use celerysalt::worker::shutdown_signal;
 use celerysalt_amqp::Tail;
 use celerysalt_amqp::wire::Dialect;
 use chrono::{DateTime, Utc};
@@ -68,6 +70,8 @@ async fn watch(
         source,
     };
     let mut tail = tail.map_err(failed)?;
+    // Heard from here on, also while an event is printed.
+    let mut ended = pin!(shutdown_signal().map_err(Failure::Runtime)?);
     let pattern = &args.pattern;
     output::note(&format!(
         "watching `{pattern}` on exchange `{exchange}`; ctrl-c ends"
@@ -76,7 +80,7 @@ async fn watch(
     while left != Some(0) {
         let event = tokio::select! {
             event = tail.next() => event.map_err(failed)?,
-            _ = tokio::signal::ctrl_c() => break,
+            () = &mut ended => break,
         };
         print(&event, args)?;
         left = left.map(|left| left - 1);

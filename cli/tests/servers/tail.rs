@@ -1,7 +1,8 @@
 //! `celerysalt tail`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use celerysalt::broker::{Broker, PublishError};
 use celerysalt::event::{Envelope, Meta};
@@ -26,6 +27,12 @@ impl Tail {
         stderr.read_line(&mut said).unwrap();
         assert!(said.starts_with("watching "), "{said}");
         Self(child)
+    }
+
+    fn interrupt(&self) {
+        let pid = self.0.id().to_string();
+        let killed = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(killed.unwrap().success());
     }
 
     fn end(self) -> Done {
@@ -88,15 +95,33 @@ async fn ends_cleanly_at_ctrl_c_and_leaves_no_queue() {
         meta: Meta::default(),
     };
     mesh.broker.publish(&[event()]).await.remove(0).unwrap();
-    let pid = tail.0.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &pid]).status();
-    assert!(killed.unwrap().success());
+    tail.interrupt();
     assert_eq!(tail.end().code, 0);
     let unbound = mesh.broker.publish(&[event()]).await.remove(0);
     assert!(
         matches!(unbound, Err(PublishError::Unroutable { .. })),
         "{unbound:?}"
     );
+    mesh.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hears_ctrl_c_while_it_prints() {
+    let mesh = Mesh::bound("order.#").await;
+    let mut tail = Tail::start(&mesh, &["order.*"]);
+    // More than a pipe holds: it prints until somebody has read all of it.
+    let long = json!({"long": "x".repeat(1_000_000)});
+    mesh.publish("order.paid", long).await;
+    let mut out = tail.0.stdout.take().unwrap();
+    out.read_exact(&mut [0]).unwrap();
+    tail.interrupt();
+    let rest = tokio::task::spawn_blocking(move || out.read_to_end(&mut Vec::new()));
+    let ended = tokio::time::timeout(Duration::from_secs(30), rest).await;
+    if ended.is_err() {
+        tail.0.kill().unwrap();
+    }
+    assert!(ended.is_ok(), "it did not hear");
+    assert_eq!(tail.end().code, 0);
     mesh.close().await;
 }
 
