@@ -11,7 +11,7 @@ use celerysalt::telemetry::{OpenTelemetry, install};
 use celerysalt::worker::Worker;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -34,7 +34,7 @@ pub struct ReceiptSent {
 async fn send_receipt(
     paid: OrderPaid,
     State(publisher): State<Publisher>,
-    State(done): State<Arc<Notify>>,
+    State(done): State<Arc<Semaphore>>,
 ) -> Result<(), HandlerError> {
     let sent = ReceiptSent {
         order_id: paid.order_id,
@@ -42,16 +42,16 @@ async fn send_receipt(
     sent.publish(&publisher)
         .await
         .map_err(HandlerError::reject)?;
-    done.notify_one();
+    done.add_permits(1);
     Ok(())
 }
 
 #[subscribe("receipt.sent")]
 async fn file_receipt(
     _sent: ReceiptSent,
-    State(done): State<Arc<Notify>>,
+    State(done): State<Arc<Semaphore>>,
 ) -> Result<(), HandlerError> {
-    done.notify_one();
+    done.add_permits(1);
     Ok(())
 }
 
@@ -82,7 +82,8 @@ async fn run() -> Result<Vec<SpanData>, Box<dyn Error>> {
     let broker = Arc::new(MemoryBroker::default());
     let outbox = Arc::new(MemoryOutbox::new());
     let publisher = Publisher::to_outbox(outbox.clone());
-    let done = Arc::new(Notify::new());
+    // It counts: both handlers may be done before anybody waits.
+    let done = Arc::new(Semaphore::new(0));
     let worker = Worker::builder(broker.clone(), "receipts")
         .state(publisher.clone())
         .state(Arc::clone(&done))
@@ -101,9 +102,9 @@ async fn run() -> Result<Vec<SpanData>, Box<dyn Error>> {
         .instrument(request)
         .await?;
     relay.drain().await?;
-    done.notified().await;
+    done.acquire().await?.forget();
     relay.drain().await?;
-    done.notified().await;
+    done.acquire().await?.forget();
     drop(stop);
     working.await??;
 
