@@ -155,6 +155,7 @@ impl<'a> LookThrough<'a> {
         let mut looked = 0;
         let mut left = None;
         let mut chosen = Vec::new();
+        let mut failed = Ok(());
         while left != Some(0)
             && let Some((raw, acker, behind)) = self.take().await?
         {
@@ -165,27 +166,42 @@ impl<'a> LookThrough<'a> {
                 chosen.push((raw, letter, acker));
             }
             if chosen.len() == AT_ONCE {
-                settled += self.take_out(std::mem::take(&mut chosen), replay).await?;
+                let chosen = std::mem::take(&mut chosen);
+                settled += self.take_out(chosen, replay, &mut failed).await;
             }
             watch(LookedThrough {
                 looked,
                 of: looked + left.map_or(0, |left| left as usize),
             });
         }
-        Ok(settled + self.take_out(chosen, replay).await?)
+        settled += self.take_out(chosen, replay, &mut failed).await;
+        failed.map(|()| settled)
     }
 
-    /// Takes these out, each once its copy is confirmed if they are replayed.
+    /// Takes these out, each once its copy is confirmed if they are replayed; gives how many. One that cannot be taken out
+    /// stays and keeps no other back; the first such failure is noted.
     async fn take_out(
         &self,
         chosen: Vec<(Raw, DeadLetter, Acker)>,
         replay: bool,
-    ) -> Result<usize, BrokerError> {
+        failed: &mut Result<(), BrokerError>,
+    ) -> usize {
+        let mut note = |error| {
+            if failed.is_ok() {
+                *failed = Err(error);
+            }
+        };
         let mut copies = Vec::new();
         let mut ackers = Vec::new();
         for (raw, letter, acker) in chosen {
             if replay {
-                copies.push(self.revived(&raw, letter)?);
+                match self.revived(&raw, letter) {
+                    Ok(copy) => copies.push(copy),
+                    Err(error) => {
+                        note(error);
+                        continue;
+                    }
+                }
             }
             ackers.push(acker);
         }
@@ -194,18 +210,17 @@ impl<'a> LookThrough<'a> {
             false => ackers.iter().map(|_| Ok(())).collect(),
         };
         let mut taken_out = 0;
-        let mut failed = Ok(());
         for (acker, ready) in ackers.iter().zip(ready) {
-            match ready {
-                Ok(()) => {
-                    let acked = acker.ack(BasicAckOptions::default()).await;
-                    acked.map_err(|error| unreachable(words(&error)))?;
-                    taken_out += 1;
-                }
-                Err(error) => failed = failed.and(Err(error)),
+            let acked = match ready {
+                Ok(()) => acknowledge(acker).await,
+                Err(error) => Err(error),
+            };
+            match acked {
+                Ok(()) => taken_out += 1,
+                Err(error) => note(error),
             }
         }
-        failed.map(|()| taken_out)
+        taken_out
     }
 
     /// A letter's message for its queue: for the handler that gave up, untried, wanted now.
@@ -270,6 +285,16 @@ fn letter(raw: &Raw, queue: &str) -> DeadLetter {
         },
         origin: text(headers::DEAD_ORIGIN).unwrap_or_else(|| queue.to_owned()),
         died_at: died_at.unwrap_or(DateTime::UNIX_EPOCH),
+    }
+}
+
+async fn acknowledge(acker: &Acker) -> Result<(), BrokerError> {
+    match acker.ack(BasicAckOptions::default()).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(unreachable(
+            "the channel is gone; the dead letter went back to its queue",
+        )),
+        Err(error) => Err(unreachable(words(&error))),
     }
 }
 
