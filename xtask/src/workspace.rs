@@ -36,9 +36,10 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Builds everything with the features that the tests have: after them this only links programs.
+/// Builds everything as the tests do, programs that have tests of their own included: after the tests nothing is left to
+/// be done. (`cargo build` would compile every crate of the workspace once more.)
 pub(crate) fn build_as_tests_are() -> Result<(), Error> {
-    process::run(cargo().args(["build", "--workspace", "--all-features", "--all-targets"]))
+    process::run(cargo().args(["test", "--workspace", "--all-features", "--no-run"]))
 }
 
 /// Whether `cargo run` told this program something about its own package: a build script that watches one of these

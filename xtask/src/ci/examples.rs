@@ -14,7 +14,8 @@ const OPENS_THE_README: &str = "quickstart";
 /// Runs each crate under `examples/` twice, in an empty folder of its own, so that nothing it keeps litters the
 /// checkout.
 ///
-/// They are built together and as the tests are, which spares a build of all dependencies for each.
+/// They are built together and as the tests are, which spares a build of all dependencies for each. So each has a test in
+/// its `tests` folder: for that cargo builds the program.
 pub(crate) fn run_each_twice() -> Result<(), Error> {
     let metadata = Metadata::load()?;
     workspace::build_as_tests_are()?;
