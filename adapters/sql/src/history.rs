@@ -7,10 +7,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{HistoryError, history};
-use crate::session::{Bind, Columns, Kind, Row, Session, need};
+use crate::insert::insert_new;
+use crate::session::{Bind, Columns, Row, Session, need};
 
 /// Rows a statement: less than SQLite's 32,766 parameters, twelve a row.
 const CHUNK: usize = 1_000;
+
+const INTO: &str = "celerysalt_transitions
+    (id, model, aggregate, operation, field, old_value, new_value, rule_id, event_id, actor, at, correlation_id)";
 
 /// Writes transitions on this connection, inside your transaction if it has one: one statement (for each 1,000), and
 /// one whose id is there already is left as it is.
@@ -34,32 +38,14 @@ pub async fn append_in<'c>(
 ) -> Result<(), HistoryError> {
     let mut session = connection.into();
     for chunk in transitions.chunks(CHUNK) {
-        let sql = insert(session.kind(), chunk.len());
-        let binds = chunk.iter().flat_map(binds).collect();
-        session.execute(&sql, binds).await.map_err(history)?;
+        insert_new(&mut session, INTO, chunk, |each| Ok(binds(each)), history).await?;
     }
     Ok(())
 }
 
-/// An insert of so many transitions that leaves alone what is there.
-fn insert(kind: Kind, transitions: usize) -> String {
-    const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let more = format!(", {ROW}").repeat(transitions.saturating_sub(1));
-    let known = match kind {
-        Kind::Mysql => "ON DUPLICATE KEY UPDATE id = celerysalt_transitions.id",
-        _ => "ON CONFLICT (id) DO NOTHING",
-    };
-    format!(
-        "INSERT INTO celerysalt_transitions
-             (id, model, aggregate, operation, field, old_value, new_value, rule_id, event_id, actor, at,
-              correlation_id)
-         VALUES {ROW}{more} {known}"
-    )
-}
-
-fn binds(transition: &Transition) -> [Bind; 12] {
+fn binds(transition: &Transition) -> Vec<Bind> {
     let value = |json: &Value| Some(json.clone()).filter(|json| !json.is_null());
-    [
+    vec![
         Bind::Id(Some(transition.id)),
         Bind::Text(Some(transition.model.clone())),
         Bind::Text(Some(transition.aggregate.clone())),

@@ -14,6 +14,7 @@
 mod error;
 pub mod history;
 pub mod inbox;
+mod insert;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod outbox;

@@ -9,8 +9,13 @@ mod outbox_cases;
 
 use std::time::Duration;
 
+use celerysalt::history::Transition;
+use celerysalt::model::Operation;
 use celerysalt::outbox::OutboxEvent;
+use celerysalt_sql::history;
+use serde_json::json;
 use sqlx::mysql::MySqlPoolOptions;
+use uuid::Uuid;
 
 outbox_cases!(
     Mysql, mysql,
@@ -100,6 +105,46 @@ async fn a_lost_deadlock_is_run_again() {
     settling.await.unwrap().unwrap();
     let outbox = SqlOutbox::mysql(database.pool.clone());
     assert_eq!(outbox.status().await.unwrap().unroutable, 2);
+    database.close().await;
+}
+
+/// Two transactions that put something into the outbox and the history do not wait for each other.
+#[tokio::test]
+async fn appends_in_transactions_keep_nobody_waiting() {
+    let Fresh(database, outbox) = Fresh::fresh().await;
+    let transition = |number: u64| Transition {
+        id: Uuid::now_v7(),
+        model: "order".to_owned(),
+        aggregate: format!("order:{number}"),
+        operation: Operation::Update,
+        field: "status".to_owned(),
+        old: json!("new"),
+        new: json!("paid"),
+        rule_id: None,
+        event_id: None,
+        actor: None,
+        at: start(),
+        correlation_id: None,
+    };
+    let events: Vec<_> = (0..4).map(|number| event("", number)).collect();
+    let transitions: Vec<_> = (0..4).map(transition).collect();
+    let mut open = Vec::new();
+    // The later ones come behind all, and between others, in the order of the ids.
+    for at in [0, 3, 1, 2] {
+        let mut tx = database.pool.begin().await.unwrap();
+        let impatient = "SET SESSION innodb_lock_wait_timeout = 1";
+        sqlx::query(impatient).execute(&mut *tx).await.unwrap();
+        append_in(&mut tx, &events[at..=at], start()).await.unwrap();
+        let told = &transitions[at..=at];
+        history::append_in(&mut tx, told).await.unwrap();
+        open.push(tx);
+    }
+    for tx in open {
+        tx.commit().await.unwrap();
+    }
+    // What is there already is left alone.
+    outbox.append(&events, start()).await.unwrap();
+    assert_eq!(outbox.status().await.unwrap().pending, 4);
     database.close().await;
 }
 
