@@ -27,7 +27,7 @@ pub struct Adapter {
 }
 
 /// Every adapter.
-pub const ALL: [Adapter; 7] = [
+pub const ALL: [Adapter; 8] = [
     sea_orm::FOLLOW,
     sea_orm::TRANSACTION,
     sea_orm::POOL,
@@ -35,6 +35,7 @@ pub const ALL: [Adapter; 7] = [
     diesel::DIESEL,
     diesel::DIESEL_ASYNC,
     plain::PLAIN,
+    plain::LOCKED,
 ];
 
 /// Why a caller's transaction does not go on after a failure.

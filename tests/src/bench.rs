@@ -212,7 +212,7 @@ impl Bench {
 
     /// Edits the rules column by hand.
     pub async fn write_rules(&self, order: &Order, rules: &str) {
-        let is_json = self.kind == Kind::Postgres && self.adapter.name != "plain";
+        let is_json = (self.adapter.tables)(self.kind).contains("JSONB");
         let cast = if is_json { "::jsonb" } else { "" };
         let sql = format!("UPDATE orders SET on_change_rules = $1{cast} WHERE code = $2");
         let values = [rules.into(), order.code.clone().into()];

@@ -1,7 +1,7 @@
 //! The user's own store, on each database.
 
 macro_rules! store {
-    ($name:ident, $database:ident, $connection:ident, begin: $begin:literal, $append:path, [$a:literal, $b:literal, $c:literal, $d:literal]) => {
+    ($name:ident, $database:ident, $connection:ident, begin: $begin:literal, lock: $lock:literal, $append:path, [$a:literal, $b:literal, $c:literal, $d:literal]) => {
         pub(super) mod $name {
             use std::sync::Arc;
 
@@ -15,7 +15,7 @@ macro_rules! store {
             use sqlx::{Connection, Pool, Row, Transaction, $connection, $database};
             use uuid::Uuid;
 
-            use super::super::{StoreError, settings};
+            use super::super::{OldRow, StoreError, settings};
             use crate::fixture::{End, Failure, Fixture, Step};
             use crate::order::Order;
 
@@ -45,15 +45,24 @@ macro_rules! store {
                 "SELECT document, on_change_rules FROM orders WHERE id = ",
                 $a
             );
+            const LOCK: &str = concat!(
+                "SELECT document, on_change_rules FROM orders WHERE id = ",
+                $a,
+                $lock
+            );
 
-            pub(in super::super) async fn open(url: &str) -> Arc<dyn Fixture> {
+            pub(in super::super) async fn open(url: &str, old: OldRow) -> Arc<dyn Fixture> {
                 let options = settings::$name(url.parse().unwrap());
                 let pool = sqlx::pool::PoolOptions::new().max_connections(10);
                 let pool = pool.acquire_timeout(std::time::Duration::from_secs(60));
-                Arc::new(Store(pool.connect_with(options).await.unwrap()))
+                let pool = pool.connect_with(options).await.unwrap();
+                Arc::new(Store { pool, old })
             }
 
-            struct Store(Pool<$database>);
+            struct Store {
+                pool: Pool<$database>,
+                old: OldRow,
+            }
 
             #[async_trait(?Send)]
             impl Fixture for Store {
@@ -62,8 +71,8 @@ macro_rules! store {
                 }
 
                 async fn transaction(&self, steps: Vec<Step>, end: End) -> Result<(), Failure> {
-                    let own = self.0.begin_with($begin).await?;
-                    all(own, steps, end).await
+                    let own = self.pool.begin_with($begin).await?;
+                    all(own, steps, end, self.old).await
                 }
 
                 async fn once(
@@ -73,23 +82,20 @@ macro_rules! store {
                 ) -> Result<Once<()>, Failure> {
                     let work = async |own: &mut $connection| {
                         for step in steps {
-                            one(own, step).await?;
+                            one(own, step, self.old).await?;
                         }
                         Ok(())
                     };
-                    celerysalt_sql::inbox::once(receipt, &self.0, work).await
+                    celerysalt_sql::inbox::once(receipt, &self.pool, work).await
                 }
 
                 async fn load(&self, id: Uuid) -> Option<Order> {
-                    let select = sqlx::query(SELECT).bind(id.to_string());
-                    let row = select.fetch_optional(&self.0).await.unwrap()?;
-                    let mut order: Order = serde_json::from_str(row.get(0)).unwrap();
-                    order.on_change_rules = Rules::loaded(row.get(1));
-                    Some(order)
+                    let mut own = self.pool.acquire().await.unwrap();
+                    found(&mut own, SELECT, id).await.unwrap()
                 }
 
                 async fn close(&self) {
-                    self.0.close().await;
+                    self.pool.close().await;
                 }
             }
 
@@ -97,9 +103,10 @@ macro_rules! store {
                 mut own: Transaction<'_, $database>,
                 steps: Vec<Step>,
                 end: End,
+                old: OldRow,
             ) -> Result<(), Failure> {
                 for step in steps {
-                    if let Err(failure) = within(&mut own, step).await {
+                    if let Err(failure) = within(&mut own, step, old).await {
                         own.rollback().await?;
                         return Err(failure);
                     }
@@ -114,20 +121,23 @@ macro_rules! store {
             fn within<'t>(
                 own: &'t mut Transaction<'_, $database>,
                 step: Step,
+                old: OldRow,
             ) -> LocalBoxFuture<'t, Result<(), Failure>> {
                 Box::pin(async move {
                     match step {
-                        Step::Savepoint(steps, end) => all(own.begin().await?, steps, end).await,
+                        Step::Savepoint(steps, end) => {
+                            all(own.begin().await?, steps, end, old).await
+                        }
                         Step::Caught(step) => {
-                            within(own, *step).await.unwrap_err();
+                            within(own, *step, old).await.unwrap_err();
                             Ok(())
                         }
-                        step => one(own, step).await,
+                        step => one(own, step, old).await,
                     }
                 })
             }
 
-            async fn one(own: &mut $connection, step: Step) -> Result<(), Failure> {
+            async fn one(own: &mut $connection, step: Step, old: OldRow) -> Result<(), Failure> {
                 match step {
                     Step::Insert(order) => {
                         let persist = async |order: &Order, fired: &Fired| {
@@ -136,24 +146,55 @@ macro_rules! store {
                         Tracked::new(order).save_with(persist).await?;
                     }
                     Step::Update(order, change) => {
-                        let mut tracked = Tracked::loaded(order.clone());
-                        *tracked = change.on(order);
+                        let stored = stored(own, order, old).await?;
+                        let stored = stored.ok_or(Failure::NotFound)?;
+                        let changed = old.changed(&stored, change);
+                        let mut tracked = Tracked::loaded(stored);
+                        *tracked = changed;
                         let persist = async |order: &Order, fired: &Fired| {
                             write(own, UPDATE, order, fired).await
                         };
                         tracked.save_with(persist).await?;
                     }
                     Step::Delete(order) => {
+                        let Some(stored) = stored(own, order, old).await? else {
+                            return Ok(());
+                        };
                         let remove = async |order: &Order, fired: &Fired| {
                             let delete = sqlx::query(DELETE).bind(order.id.to_string());
                             delete.execute(&mut *own).await?;
                             keep(own, fired).await
                         };
-                        Tracked::loaded(order).delete_with(remove).await?;
+                        Tracked::loaded(stored).delete_with(remove).await?;
                     }
                     other => panic!("{other:?} is not for this adapter alone"),
                 }
                 Ok(())
+            }
+
+            async fn stored(
+                own: &mut $connection,
+                remembered: Order,
+                old: OldRow,
+            ) -> Result<Option<Order>, Failure> {
+                match old {
+                    OldRow::Remembered => Ok(Some(remembered)),
+                    OldRow::Locked => Ok(found(own, LOCK, remembered.id).await?),
+                }
+            }
+
+            async fn found(
+                own: &mut $connection,
+                sql: &'static str,
+                id: Uuid,
+            ) -> Result<Option<Order>, sqlx::Error> {
+                let select = sqlx::query(sql).bind(id.to_string());
+                let row = select.fetch_optional(own).await?;
+                Ok(row.map(|row| {
+                    let mut order: Order = serde_json::from_str(row.get(0)).unwrap();
+                    order.on_change_rules = Rules::loaded(row.get(1));
+                    order
+                }))
             }
 
             async fn write(
@@ -188,6 +229,7 @@ store!(
     Sqlite,
     SqliteConnection,
     begin: "BEGIN IMMEDIATE",
+    lock: "",
     celerysalt_sql::sqlite::append_in,
     ["?", "?", "?", "?"]
 );
@@ -196,6 +238,7 @@ store!(
     Postgres,
     PgConnection,
     begin: "BEGIN",
+    lock: " FOR UPDATE",
     celerysalt_sql::postgres::append_in,
     ["$1", "$2", "$3", "$4"]
 );
@@ -204,6 +247,7 @@ store!(
     MySql,
     MySqlConnection,
     begin: "START TRANSACTION",
+    lock: " FOR UPDATE",
     celerysalt_sql::mysql::append_in,
     ["?", "?", "?", "?"]
 );
