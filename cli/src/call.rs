@@ -55,7 +55,7 @@ pub(crate) fn run(args: &CallArgs) -> Result<ExitCode, Failure> {
     let data = args.event.data()?;
     let broker = args.exchange.broker(args.event.dialect.into())?;
     block_on(async {
-        let progress = Progress::of("waiting for the answer");
+        let progress = Progress::of("waiting for the answer", args.output);
         let answer = ask(args, &broker, data).await;
         drop(progress);
         broker.close().await;
@@ -67,6 +67,7 @@ pub(crate) fn run(args: &CallArgs) -> Result<ExitCode, Failure> {
 }
 
 async fn ask(args: &CallArgs, broker: &AmqpBroker, data: Json) -> Result<Json, Failure> {
+    args.exchange.needed(broker, &args.event.topic).await?;
     let results: SharedResultBackend = match given(args.redis_url.as_ref()) {
         Some(url) => {
             let builder = RedisResults::builder(url)?;

@@ -66,11 +66,16 @@ pub(crate) enum Failure {
     Runtime(io::Error),
     #[error("{0}{hint}", hint = queue_hint(.0))]
     DeadLetters(BrokerError),
-    #[error("{}", unwatched(.exchange, .source))]
-    Watch {
+    #[error("{}", of_exchange(.exchange, .source))]
+    Exchange {
         exchange: String,
         source: BrokerError,
     },
+    #[error(
+        "nobody hears `{topic}`: there is no exchange `{exchange}` (--exchange takes the name that the services use; a subscriber \
+         declares it at its start)"
+    )]
+    NoExchange { exchange: String, topic: String },
     #[error("the database at {place} cannot be used: {source}")]
     Database { place: String, source: sqlx::Error },
     #[error(
@@ -94,10 +99,11 @@ impl Failure {
         ExitCode::from(match self {
             Self::Declined | Self::NoLetter { .. } | Self::NothingWaits { .. } => 1,
             Self::DeadLetters(_)
-            | Self::Watch { .. }
+            | Self::Exchange { .. }
             | Self::Database { .. }
             | Self::DatabaseTimeout { .. }
             | Self::Outbox(_) => 3,
+            Self::NoExchange { .. } => 4,
             Self::Publish { source, .. } => of_publishing(source),
             Self::Call(error) => of_a_call(error),
             _ => 2,
@@ -167,7 +173,7 @@ fn exchange_hint(exchange: &str, error: &PublisherError) -> String {
 }
 
 /// A viewer's queue has a name that says nothing to anybody.
-fn unwatched(exchange: &str, error: &BrokerError) -> String {
+fn of_exchange(exchange: &str, error: &BrokerError) -> String {
     match error {
         BrokerError::Queue { reason, .. } => format!("exchange `{exchange}`: {reason}"),
         _ => error.to_string(),

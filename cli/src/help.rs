@@ -7,7 +7,7 @@ Exit codes:
   1  nothing was done: what was asked for is not there, what was checked has errors, or the answer was no
   2  bad input or usage
   3  a server cannot be reached, or refuses
-  4  nobody is there: no queue is bound for the event, or no handler answers the call
+  4  nobody is there: no queue is bound for the event, the exchange does not exist, or no handler answers the call
   5  no answer came in time
   6  the handler answered with its declared error, which is printed
   7  the handler failed, or its answer cannot be read";

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use celerysalt::publisher::Publisher;
+use celerysalt_amqp::AmqpBroker;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::shared::block_on;
@@ -37,15 +39,9 @@ pub(crate) fn run(args: &PublishArgs) -> Result<ExitCode, Failure> {
     let data = event.data()?;
     let broker = args.exchange.broker(event.dialect.into())?;
     block_on(async {
-        let publisher = Publisher::to_broker(Arc::new(broker.clone()));
-        let published = publisher
-            .publish_json(&event.topic, event.version(), data, event.options())
-            .await;
+        let published = publish(args, &broker, data).await;
         broker.close().await;
-        let id = published.map_err(|source| Failure::Publish {
-            exchange: args.exchange.exchange.clone(),
-            source,
-        })?;
+        let id = published?;
         match args.output.json {
             true => {
                 output::json(&json!({"id": id, "topic": event.topic, "version": event.version()}))?
@@ -53,5 +49,16 @@ pub(crate) fn run(args: &PublishArgs) -> Result<ExitCode, Failure> {
             false => output::line(&format!("published {} as {id}", event.topic))?,
         }
         Ok(ExitCode::SUCCESS)
+    })
+}
+
+async fn publish(args: &PublishArgs, broker: &AmqpBroker, data: Json) -> Result<Uuid, Failure> {
+    let event = &args.event;
+    args.exchange.needed(broker, &event.topic).await?;
+    let publisher = Publisher::to_broker(Arc::new(broker.clone()));
+    let published = publisher.publish_json(&event.topic, event.version(), data, event.options());
+    published.await.map_err(|source| Failure::Publish {
+        exchange: args.exchange.exchange.clone(),
+        source,
     })
 }

@@ -2,12 +2,14 @@
 
 use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use celerysalt::broker::BrokerError;
 use celerysalt::event::Envelope;
 use celerysalt::topic::TopicPattern;
 use celerysalt::worker::shutdown_signal;
-use celerysalt_amqp::Tail;
 use celerysalt_amqp::wire::Dialect;
+use celerysalt_amqp::{AmqpBroker, Tail};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
@@ -47,6 +49,13 @@ struct Seen<'e> {
     event: &'e Envelope,
 }
 
+/// The wait before the first try to watch again; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long RabbitMQ is given for a goodbye: it forgets a viewer whose connection ends, too.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Prints events as they are published, until ctrl-c or the given number.
 ///
 /// # Errors
@@ -54,39 +63,85 @@ struct Seen<'e> {
 pub(crate) fn run(args: &TailArgs) -> Result<ExitCode, Failure> {
     let broker = args.exchange.broker(Dialect::default())?;
     block_on(async {
-        let watched = watch(args, broker.tail(&args.pattern.to_string()).await).await;
-        broker.close().await;
+        let watched = watch(args, &broker).await;
+        // An error means that it takes too long.
+        let _ = tokio::time::timeout(GOODBYE, broker.close()).await;
         watched.map(|()| ExitCode::SUCCESS)
     })
 }
 
-async fn watch(
-    args: &TailArgs,
-    tail: Result<Tail, celerysalt::broker::BrokerError>,
-) -> Result<(), Failure> {
-    let exchange = &args.exchange.exchange;
-    let failed = |source| Failure::Watch {
-        exchange: exchange.clone(),
-        source,
-    };
-    let mut tail = tail.map_err(failed)?;
-    // Heard from here on, also while an event is printed.
+async fn watch(args: &TailArgs, broker: &AmqpBroker) -> Result<(), Failure> {
+    let mut viewer = Viewer::open(args, broker).await?;
+    // Heard from here on, also while an event is printed or the broker is away.
     let mut ended = pin!(shutdown_signal().map_err(Failure::Runtime)?);
-    let pattern = &args.pattern;
+    let (pattern, exchange) = (&args.pattern, &args.exchange.exchange);
     output::note(&format!(
         "watching `{pattern}` on exchange `{exchange}`; ctrl-c ends"
     ));
     let mut left = args.count;
     while left != Some(0) {
         let event = tokio::select! {
-            event = tail.next() => event.map_err(failed)?,
+            event = viewer.next() => event?,
             () = &mut ended => break,
         };
         print(&event, args)?;
         left = left.map(|left| left - 1);
     }
-    tail.close().await;
+    // As above.
+    let _ = tokio::time::timeout(GOODBYE, viewer.tail.close()).await;
     Ok(())
+}
+
+/// Watches, and again whenever the connection is lost.
+struct Viewer<'a> {
+    args: &'a TailArgs,
+    broker: &'a AmqpBroker,
+    tail: Tail,
+}
+
+impl<'a> Viewer<'a> {
+    async fn open(args: &'a TailArgs, broker: &'a AmqpBroker) -> Result<Self, Failure> {
+        let opened = broker.tail(&args.pattern.to_string()).await;
+        let tail = opened.map_err(|source| args.exchange.failed(source))?;
+        Ok(Self { args, broker, tail })
+    }
+
+    /// The next event.
+    async fn next(&mut self) -> Result<Envelope, Failure> {
+        loop {
+            match self.tail.next().await {
+                Ok(event) => return Ok(event),
+                Err(lost) => self.tail = self.again(lost).await?,
+            }
+        }
+    }
+
+    /// Watches anew, with a queue anew, as soon as the broker is there again. Each reason why it is not is told once.
+    async fn again(&self, lost: BrokerError) -> Result<Tail, Failure> {
+        let (mut wait, mut told) = (FIRST_WAIT, lost.to_string());
+        output::note(&format!("{told}; connecting again"));
+        loop {
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+            match Self::open(self.args, self.broker).await {
+                Ok(viewer) => {
+                    output::note("watching again; what was published meanwhile is not shown");
+                    return Ok(viewer.tail);
+                }
+                Err(Failure::Exchange {
+                    source: error @ BrokerError::Unreachable { .. },
+                    ..
+                }) => {
+                    let reason = error.to_string();
+                    if reason != told {
+                        output::note(&format!("{reason}; trying again"));
+                        told = reason;
+                    }
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
 }
 
 fn print(event: &Envelope, args: &TailArgs) -> Result<(), Failure> {

@@ -84,6 +84,22 @@ impl AmqpBroker {
         }))
     }
 
+    /// Whether the exchange of the events is there. Nothing is declared, as publishing and working do.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unreachable`]; [`BrokerError::Queue`] with RabbitMQ's words when it does not answer that.
+    pub async fn exchange_exists(&self) -> Result<bool, BrokerError> {
+        let channel = self.0.publish_link.channel().await?;
+        let declaring = Declaring {
+            channel: &channel,
+            settings: &self.0.settings,
+        };
+        let exists = declaring.finds_events().await?;
+        // A refusal has closed it already.
+        let _ = channel.close(200, "seen".into()).await;
+        Ok(exists)
+    }
+
     /// Closes its connections. What consumers hold goes back to its queues.
     pub async fn close(&self) {
         self.0.consume_link.close().await;

@@ -38,6 +38,12 @@ pub(crate) fn of_queue(queue: &str, error: &Error) -> BrokerError {
     }
 }
 
+/// Whether RabbitMQ has no queue or exchange of that name.
+pub(crate) fn is_not_found(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(refusal)
+        if *refusal.kind() == AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
+}
+
 /// An error on one line. lapin's hold no credentials.
 pub(crate) fn words(error: &Error) -> String {
     match error.kind() {

@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 
 use crate::delay::{self, LEVELS, LONGEST_QUEUE_NAME};
-use crate::failure::of_queue;
+use crate::failure::{is_not_found, of_queue};
 use crate::settings::{QueueKind, Settings};
 
 /// The exchange through which dead letters go to their service's dead-letter queue.
@@ -39,6 +39,26 @@ impl Declaring<'_> {
     pub(crate) async fn events(&self) -> Result<(), BrokerError> {
         self.exchange(&self.settings.exchange, ExchangeKind::Topic)
             .await
+    }
+
+    /// Whether the exchange of all events is there, which declares nothing.
+    pub(crate) async fn finds_events(&self) -> Result<bool, BrokerError> {
+        let name = self.settings.exchange.as_str();
+        let passive = ExchangeDeclareOptions {
+            passive: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        let found = self.channel.exchange_declare(
+            name.into(),
+            ExchangeKind::Topic,
+            passive,
+            FieldTable::default(),
+        );
+        match found.await {
+            Ok(()) => Ok(true),
+            Err(error) if is_not_found(&error) => Ok(false),
+            Err(error) => Err(of_queue(name, &error)),
+        }
     }
 
     /// A service's queue with its bindings, its dead-letter queue, and its way back from delays.

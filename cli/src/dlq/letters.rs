@@ -10,11 +10,17 @@ use chrono::Utc;
 
 use super::PlaceArgs;
 use crate::failure::Failure;
-use crate::shared::output::plain;
+use crate::shared::output::{OutputArgs, plain};
 use crate::shared::progress::Progress;
 
+/// Dead letters, looked after by a command with this output.
+pub(super) struct Letters {
+    place: Place,
+    output: OutputArgs,
+}
+
 /// The dead letters of a queue, or of the outbox.
-pub(super) enum Letters {
+enum Place {
     Queue { broker: AmqpBroker, queue: String },
     Outbox(SqlOutbox),
 }
@@ -22,14 +28,15 @@ pub(super) enum Letters {
 impl Letters {
     /// # Errors
     /// A URL that is missing or of no use, a database that lets nobody in.
-    pub(super) async fn open(place: &PlaceArgs) -> Result<Self, Failure> {
-        match &place.place.queue {
-            Some(queue) => Ok(Self::Queue {
-                broker: place.rabbit.broker()?,
+    pub(super) async fn open(args: &PlaceArgs, output: OutputArgs) -> Result<Self, Failure> {
+        let place = match &args.place.queue {
+            Some(queue) => Place::Queue {
+                broker: args.rabbit.broker()?,
                 queue: queue.clone(),
-            }),
-            None => Ok(Self::Outbox(place.database.outbox().await?)),
-        }
+            },
+            None => Place::Outbox(args.database.outbox().await?),
+        };
+        Ok(Self { place, output })
     }
 
     /// The first selected letters, oldest first.
@@ -38,26 +45,26 @@ impl Letters {
         selection: &DeadSelection,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, Failure> {
-        let _progress = Progress::of("looking through the dead letters");
-        match self {
-            Self::Queue { broker, queue } => broker
+        let _progress = Progress::of("looking through the dead letters", self.output);
+        match &self.place {
+            Place::Queue { broker, queue } => broker
                 .list(queue, selection, limit)
                 .await
                 .map_err(Failure::DeadLetters),
-            Self::Outbox(outbox) => Ok(outbox.dead_letters(selection, limit).await?),
+            Place::Outbox(outbox) => Ok(outbox.dead_letters(selection, limit).await?),
         }
     }
 
     /// Puts the selected letters back; gives how many.
     pub(super) async fn replay(&self, selection: &DeadSelection) -> Result<u64, Failure> {
-        let progress = Progress::of("replaying dead letters");
-        match self {
-            Self::Queue { broker, queue } => broker
+        let progress = Progress::of("replaying dead letters", self.output);
+        match &self.place {
+            Place::Queue { broker, queue } => broker
                 .replay_dead(queue, selection, &|seen| progress.looked_through(seen))
                 .await
                 .map(|replayed| replayed as u64)
                 .map_err(Failure::DeadLetters),
-            Self::Outbox(outbox) => {
+            Place::Outbox(outbox) => {
                 Ok(DeadLetterStore::replay(outbox, selection, Utc::now()).await?)
             }
         }
@@ -65,20 +72,20 @@ impl Letters {
 
     /// Forgets the selected letters; gives how many.
     pub(super) async fn purge(&self, selection: &DeadSelection) -> Result<u64, Failure> {
-        let progress = Progress::of("purging dead letters");
-        match self {
-            Self::Queue { broker, queue } => broker
+        let progress = Progress::of("purging dead letters", self.output);
+        match &self.place {
+            Place::Queue { broker, queue } => broker
                 .purge_dead(queue, selection, &|seen| progress.looked_through(seen))
                 .await
                 .map(|purged| purged as u64)
                 .map_err(Failure::DeadLetters),
-            Self::Outbox(outbox) => Ok(outbox.purge_dead_letters(selection).await?),
+            Place::Outbox(outbox) => Ok(outbox.purge_dead_letters(selection).await?),
         }
     }
 
     /// Closes what is open.
     pub(super) async fn close(self) {
-        if let Self::Queue { broker, .. } = self {
+        if let Place::Queue { broker, .. } = self.place {
             broker.close().await;
         }
     }
@@ -86,9 +93,9 @@ impl Letters {
 
 impl fmt::Display for Letters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Queue { queue, .. } => write!(f, "queue `{}`", plain(queue)),
-            Self::Outbox(_) => f.write_str("the outbox"),
+        match &self.place {
+            Place::Queue { queue, .. } => write!(f, "queue `{}`", plain(queue)),
+            Place::Outbox(_) => f.write_str("the outbox"),
         }
     }
 }

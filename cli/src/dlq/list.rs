@@ -26,7 +26,7 @@ pub(crate) struct ListArgs {
 /// Lists the selected letters, all unless told.
 pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, Failure> {
     let selection = args.selection.given().unwrap_or(DeadSelection::All);
-    let letters = Letters::open(&args.place).await?;
+    let letters = Letters::open(&args.place, args.output).await?;
     let limit = args.limit as usize;
     // One more, to know whether there are more.
     let listed = letters.list(&selection, limit.saturating_add(1)).await;

@@ -28,7 +28,7 @@ pub(crate) struct PurgeArgs {
 /// Forgets the selected letters.
 pub(super) async fn run(args: &PurgeArgs) -> Result<ExitCode, Failure> {
     let selection = args.selection.needed()?;
-    let letters = Letters::open(&args.place).await?;
+    let letters = Letters::open(&args.place, args.output).await?;
     let which = match &selection {
         DeadSelection::All => "all dead letters".to_owned(),
         DeadSelection::Before(at) => format!("the dead letters before {}", output::instant(*at)),

@@ -28,7 +28,7 @@ pub(crate) struct ReplayArgs {
 /// Puts the selected letters back.
 pub(super) async fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let selection = args.selection.needed()?;
-    let letters = Letters::open(&args.place).await?;
+    let letters = Letters::open(&args.place, args.output).await?;
     let replayed = letters.replay(&selection).await;
     let place = letters.to_string();
     letters.close().await;

@@ -26,7 +26,7 @@ pub(crate) struct ShowArgs {
 
 /// Shows the letters of one event: one for each handler that gave up.
 pub(super) async fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
-    let letters = Letters::open(&args.place).await?;
+    let letters = Letters::open(&args.place, args.output).await?;
     let these = DeadSelection::Events(vec![args.id]);
     let found = letters.list(&these, usize::MAX).await;
     letters.close().await;

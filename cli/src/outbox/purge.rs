@@ -48,7 +48,7 @@ pub(super) async fn run(args: &PurgeArgs) -> Result<ExitCode, Failure> {
         &format!("Purge the events that were delivered or given up before {until}?"),
         args.yes,
     )?;
-    let progress = Progress::of("purging events");
+    let progress = Progress::of("purging events", args.output);
     let purged = outbox.purge(before).await?;
     drop(progress);
     match args.output.json {

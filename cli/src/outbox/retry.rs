@@ -43,7 +43,7 @@ struct Which {
 pub(super) async fn run(args: &RetryArgs) -> Result<ExitCode, Failure> {
     let selection = args.selection.read()?;
     let outbox = args.database.outbox().await?;
-    let progress = Progress::of("making events due");
+    let progress = Progress::of("making events due", args.output);
     let retried = outbox.retry(&selection, Utc::now()).await?;
     drop(progress);
     if let (0, RetrySelection::Events(ids)) = (retried, &selection) {

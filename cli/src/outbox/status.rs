@@ -31,7 +31,7 @@ struct Report {
 /// Counts the events.
 pub(super) async fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let outbox = args.database.outbox().await?;
-    let progress = Progress::of("counting the outbox's events");
+    let progress = Progress::of("counting the outbox's events", args.output);
     let report = Report {
         status: outbox.status().await?,
         next_due: outbox.next_due(Utc::now()).await?,

@@ -1,5 +1,6 @@
 //! RabbitMQ, as the command line names it.
 
+use celerysalt::broker::BrokerError;
 use celerysalt_amqp::wire::Dialect;
 use celerysalt_amqp::{AmqpBroker, AmqpBuilder, URL_VARIABLE};
 use clap::{Args, ValueEnum};
@@ -66,5 +67,29 @@ impl ExchangeArgs {
     pub(crate) fn broker(&self, dialect: Dialect) -> Result<AmqpBroker, Failure> {
         let builder = self.rabbit.builder()?;
         Ok(builder.exchange(&self.exchange).dialect(dialect).build())
+    }
+
+    /// Sees to it that an event finds its exchange. One that is not there is not made: nobody could be bound to it, and a
+    /// slip of the pen would stay at the broker.
+    ///
+    /// # Errors
+    /// [`Failure::NoExchange`], and [`Failure::Exchange`] when the broker cannot be asked.
+    pub(crate) async fn needed(&self, broker: &AmqpBroker, topic: &str) -> Result<(), Failure> {
+        match broker.exchange_exists().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::NoExchange {
+                exchange: self.exchange.clone(),
+                topic: topic.to_owned(),
+            }),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    /// The broker refuses this exchange, or cannot be reached.
+    pub(crate) fn failed(&self, source: BrokerError) -> Failure {
+        Failure::Exchange {
+            exchange: self.exchange.clone(),
+            source,
+        }
     }
 }

@@ -1,16 +1,21 @@
-//! How far long work has come, on a terminal; elsewhere nothing is shown.
+//! How far long work has come, on a terminal; elsewhere, and for programs that read JSON, nothing is shown.
 
 use std::time::Duration;
 
 use celerysalt_amqp::LookedThrough;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::OutputArgs;
+
 /// A line on standard error that goes when this is dropped.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// Work whose size is not known yet.
-    pub(crate) fn of(what: &str) -> Self {
+    pub(crate) fn of(what: &str, output: OutputArgs) -> Self {
+        if output.json {
+            return Self(ProgressBar::hidden());
+        }
         let bar = ProgressBar::new_spinner();
         bar.set_style(style("{spinner} {msg} {elapsed}"));
         bar.set_message(what.to_owned());

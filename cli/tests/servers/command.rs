@@ -33,15 +33,32 @@ pub(crate) fn run<S: AsRef<OsStr>>(words: &[S]) -> Done {
     done(celerysalt(words))
 }
 
+/// The same on a terminal of its own (util-linux' `script`), which is shown all that it prints.
+pub(crate) fn on_a_terminal(command: &Command) -> Command {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| format!("'{}'", word.to_str().unwrap()));
+    let line = words.collect::<Vec<_>>().join(" ");
+    let mut terminal = Command::new("script");
+    terminal
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    terminal
+}
+
 /// Runs it with this on its standard input.
-pub(crate) fn run_with_input(words: &[&str], input: &str) -> Done {
-    let mut command = celerysalt(words);
-    command.stdin(Stdio::piped());
-    let mut child = command
+pub(crate) fn done_with_input(mut command: Command, input: &str) -> Done {
+    command
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(input.as_bytes()).unwrap();
     drop(stdin);

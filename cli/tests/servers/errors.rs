@@ -55,7 +55,9 @@ fn a_server_that_is_down_is_named() {
         let done = with_url(words, "--database-url", "sqlite:/no/such/folder/file.db");
         done.failed(3, &["/no/such/folder/file.db"]);
     }
-    let call = ["call", "a.b", "{}", "--timeout", "20"];
+    // On an exchange that every RabbitMQ has.
+    let call = "call a.b {} --timeout 20 --exchange amq.topic";
+    let call: Vec<&str> = call.split(' ').collect();
     let done = with_url(&call, "--redis-url", "redis://:secret@127.0.0.1:1/0");
     done.failed(3, &["result backend", "127.0.0.1:1"]);
 }

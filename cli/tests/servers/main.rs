@@ -6,6 +6,8 @@
 mod common;
 #[path = "../../../migrations/tests/databases/mod.rs"]
 mod databases;
+#[path = "../../../adapters/amqp/tests/support/proxy.rs"]
+mod proxy;
 
 mod call;
 mod command;
@@ -15,3 +17,4 @@ mod mesh;
 mod outbox;
 mod publish;
 mod tail;
+mod terminal;

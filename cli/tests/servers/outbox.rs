@@ -74,7 +74,7 @@ impl Bench {
     }
 }
 
-fn event(number: u32) -> Envelope {
+pub(crate) fn event(number: u32) -> Envelope {
     Envelope {
         id: Uuid::now_v7(),
         topic: "order.paid".to_owned(),

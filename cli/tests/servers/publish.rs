@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::command::{run, run_with_input};
+use crate::command::{celerysalt, done_with_input, run};
 use crate::mesh::Mesh;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,7 +38,10 @@ async fn publishes_what_is_said() {
     );
 
     let words = ["publish", "order.paid", "-", "--schema-version", ""];
-    let done = run_with_input(&[&words[..], &place].concat(), "{\"order_id\": 8}\n");
+    let done = done_with_input(
+        celerysalt(&[&words[..], &place].concat()),
+        "{\"order_id\": 8}\n",
+    );
     assert_eq!(done.code, 0, "{done:?}");
     let envelope = mesh.take().await.envelope;
     assert_eq!(envelope.payload, json!({"order_id": 8}));
@@ -90,6 +94,16 @@ async fn an_unroutable_event_is_an_error_of_its_own() {
         ],
     );
     mesh.close().await;
+}
+
+#[test]
+fn an_exchange_that_is_not_there_is_told_and_not_made() {
+    let exchange = format!("no-such-{}", Uuid::new_v4().simple());
+    let hint = format!("no exchange `{exchange}` (--exchange");
+    for words in [["publish", "order.paid"], ["call", "calc.divide"]] {
+        run(&[&words[..], &["{}", "--exchange", &exchange]].concat()).failed(4, &[&hint, words[1]]);
+    }
+    run(&["tail", "#", "--exchange", &exchange]).failed(3, &["NOT_FOUND"]);
 }
 
 #[test]

@@ -2,19 +2,27 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use celerysalt::broker::{Broker, PublishError};
 use celerysalt::event::{Envelope, Meta};
+use lapin::uri::AMQPUri;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::command::{celerysalt, ended, run};
+use crate::command::{celerysalt, ended, run, server};
 use crate::common::Done;
 use crate::mesh::Mesh;
+use crate::proxy::{Proxy, Weather};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A tail that watches already.
-struct Tail(Child);
+struct Tail {
+    child: Child,
+    notes: mpsc::Receiver<String>,
+}
 
 impl Tail {
     fn start(mesh: &Mesh, words: &[&str]) -> Self {
@@ -22,21 +30,40 @@ impl Tail {
         let mut command = celerysalt(&[&place[..], words].concat());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut said = String::new();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        stderr.read_line(&mut said).unwrap();
-        assert!(said.starts_with("watching "), "{said}");
-        Self(child)
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (note, notes) = mpsc::channel();
+        std::thread::spawn(move || stderr.lines().try_for_each(|line| note.send(line.unwrap())));
+        let tail = Self { child, notes };
+        tail.says("watching ");
+        tail
+    }
+
+    /// Waits for the next note, which tells this.
+    #[track_caller]
+    fn says(&self, text: &str) {
+        let note = self.notes.recv_timeout(PATIENCE);
+        let note = note.unwrap_or_else(|_| panic!("it does not say `{text}`"));
+        assert!(note.contains(text), "{note}");
     }
 
     fn interrupt(&self) {
-        let pid = self.0.id().to_string();
+        let pid = self.child.id().to_string();
         let killed = Command::new("kill").args(["-INT", &pid]).status();
         assert!(killed.unwrap().success());
     }
 
-    fn end(self) -> Done {
-        ended(self.0.wait_with_output().unwrap())
+    /// Waits for its end, and asks that it comes.
+    #[track_caller]
+    fn end(mut self) -> Done {
+        let begun = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            if begun.elapsed() > PATIENCE {
+                self.child.kill().unwrap();
+                panic!("it does not end");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        ended(self.child.wait_with_output().unwrap())
     }
 }
 
@@ -112,16 +139,70 @@ async fn hears_ctrl_c_while_it_prints() {
     // More than a pipe holds: it prints until somebody has read all of it.
     let long = json!({"long": "x".repeat(1_000_000)});
     mesh.publish("order.paid", long).await;
-    let mut out = tail.0.stdout.take().unwrap();
+    let mut out = tail.child.stdout.take().unwrap();
     out.read_exact(&mut [0]).unwrap();
     tail.interrupt();
     let rest = tokio::task::spawn_blocking(move || out.read_to_end(&mut Vec::new()));
-    let ended = tokio::time::timeout(Duration::from_secs(30), rest).await;
+    let ended = tokio::time::timeout(PATIENCE, rest).await;
     if ended.is_err() {
-        tail.0.kill().unwrap();
+        tail.child.kill().unwrap();
     }
     assert!(ended.is_ok(), "it did not hear");
     assert_eq!(tail.end().code, 0);
+    mesh.close().await;
+}
+
+/// A way to the broker that can be cut.
+async fn proxy() -> (Proxy, String) {
+    let url = server("CELERYSALT_TEST_RABBITMQ_URL");
+    let port = url.parse::<AMQPUri>().unwrap().authority.port;
+    let proxy = Proxy::to(port).await;
+    let by_way_of_it = url.replace(&format!(":{port}"), &format!(":{}", proxy.port));
+    (proxy, by_way_of_it)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goes_on_when_its_connection_was_lost() {
+    let mesh = Mesh::bound("order.#").await;
+    let (proxy, url) = proxy().await;
+    let words = ["order.*", "--count", "2", "--rabbitmq-url", &url];
+    let mut tail = Tail::start(&mesh, &words);
+    let first = mesh.publish("order.paid", json!({})).await;
+    let mut seen = String::new();
+    let mut out = BufReader::new(tail.child.stdout.take().unwrap());
+    out.read_line(&mut seen).unwrap();
+    assert!(seen.contains(&first.to_string()), "{seen}");
+
+    proxy.set(Weather::Cut);
+    tail.says("connecting again");
+    let missed = mesh.publish("order.paid", json!({})).await;
+    proxy.set(Weather::Clear);
+    while let Ok(note) = tail.notes.recv_timeout(PATIENCE)
+        && !note.starts_with("watching again")
+    {
+        assert!(note.ends_with("trying again"), "{note}");
+    }
+    let second = mesh.publish("order.sent", json!({})).await;
+    assert_eq!(tail.end().code, 0, "the second is the last");
+    out.read_to_string(&mut seen).unwrap();
+    assert!(seen.contains(&second.to_string()), "{seen}");
+    assert!(!seen.contains(&missed.to_string()), "{seen}");
+    mesh.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hears_ctrl_c_while_the_broker_is_away() {
+    let mesh = Mesh::bound("order.#").await;
+    for weather in [Weather::Cut, Weather::Stalled] {
+        let (proxy, url) = proxy().await;
+        let tail = Tail::start(&mesh, &["order.*", "--rabbitmq-url", &url]);
+        proxy.set(weather);
+        if weather == Weather::Cut {
+            tail.says("connecting again");
+        }
+        tail.interrupt();
+        assert_eq!(tail.end().code, 0, "{weather:?}");
+    }
     mesh.close().await;
 }
 
