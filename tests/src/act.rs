@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::bench::Bench;
 use crate::events::{OrderGone, OrderMade};
-use crate::fixture::{End, Failure, Fixture, Need, Step};
+use crate::fixture::{CHUNK, End, Failure, Fixture, Need, Step};
 use crate::order::{Change, Order, paid};
 
 /// What a save does.
@@ -28,6 +28,10 @@ pub enum Act {
     AttachAndPay,
     /// Deletes the order.
     Delete,
+    /// Pays the order and others in one bulk save of more than a chunk.
+    PayMany,
+    /// Deletes the order and others in one bulk save of more than a chunk.
+    DeleteMany,
 }
 
 /// How a save reaches the database.
@@ -41,8 +45,10 @@ pub enum Form {
     InHandler,
 }
 
-/// Every act.
+/// Every act of one order.
 pub const ACTS: [Act; 4] = [Act::Insert, Act::Pay, Act::AttachAndPay, Act::Delete];
+/// Every act of many orders.
+const BULK_ACTS: [Act; 2] = [Act::PayMany, Act::DeleteMany];
 /// Every form.
 pub const FORMS: [Form; 3] = [Form::Alone, Form::InTransaction, Form::InHandler];
 
@@ -59,12 +65,21 @@ impl Form {
 }
 
 impl Act {
-    /// The order that the act is about.
+    /// The orders that the act is about, by the first of them.
+    fn ids(self, first: Uuid) -> impl Iterator<Item = Uuid> {
+        let many = match self {
+            Self::PayMany | Self::DeleteMany => CHUNK + 1,
+            _ => 1,
+        };
+        (0..many).map(move |n| Uuid::from_u128(first.as_u128().wrapping_add(n as u128)))
+    }
+
+    /// An order that the act is about.
     fn order(self, id: Uuid) -> Order {
         let rules = match self {
             Self::Insert => vec![made(), paid()],
-            Self::Pay | Self::Delete => vec![paid(), gone()],
             Self::AttachAndPay => vec![],
+            _ => vec![paid(), gone()],
         };
         Order {
             id,
@@ -73,13 +88,15 @@ impl Act {
         }
     }
 
-    /// The state that the act starts from.
+    /// The state that the act starts from; the first of its orders.
     pub async fn prepare(self, bench: &Bench) -> Order {
-        let order = self.order(Uuid::now_v7());
-        match self {
-            Self::Insert => order,
-            _ => bench.insert(order).await,
+        let first = self.order(Uuid::now_v7());
+        if self != Self::Insert {
+            for id in self.ids(first.id) {
+                bench.insert(self.order(id)).await;
+            }
         }
+        first
     }
 
     /// Does it, beginning with a look at the order.
@@ -109,6 +126,8 @@ impl Act {
                 Step::Update(order, pay.on_change_rules(rules))
             }
             Self::Delete => Step::Delete(order),
+            Self::PayMany => Step::UpdateMany(self.ids(order.id).collect(), pay),
+            Self::DeleteMany => Step::DeleteMany(self.ids(order.id).collect()),
         }
     }
 
@@ -116,49 +135,56 @@ impl Act {
     fn is_committed(self, row: Option<&Order>) -> bool {
         match self {
             Self::Insert => row.is_some(),
-            Self::Pay | Self::AttachAndPay => row.is_some_and(|order| order.status == "paid"),
-            Self::Delete => row.is_none(),
+            Self::Delete | Self::DeleteMany => row.is_none(),
+            _ => row.is_some_and(|order| order.status == "paid"),
         }
     }
 
-    /// The one event of the committed act.
+    /// The one event of each order of the committed act.
     pub fn topic(self) -> &'static str {
         match self {
             Self::Insert => "order.made",
-            Self::Pay | Self::AttachAndPay => "order.paid",
-            Self::Delete => "order.gone",
+            Self::Delete | Self::DeleteMany => "order.gone",
+            _ => "order.paid",
         }
     }
 
     fn rules_left(self, committed: bool) -> usize {
         match (self, committed) {
-            (Self::Insert, _) | (Self::Pay, true) => 1,
-            (Self::Pay | Self::Delete, _) => 2,
             (Self::AttachAndPay, _) => 0,
+            (Self::Insert, _) | (Self::Pay | Self::PayMany, true) => 1,
+            _ => 2,
         }
     }
 
     /// After a restart: asserts that the events of a committed act are there and no others, its receipt in a handler too,
-    /// and that the row is as it should be. Returns whether the act is committed.
-    pub async fn assert_whole(self, bench: &Bench, form: Form, order: &Order, label: &str) -> bool {
+    /// and that its rows are as they should be, all or none of them changed. Returns whether the act is committed.
+    pub async fn assert_whole(self, bench: &Bench, form: Form, first: &Order, label: &str) -> bool {
         clock::scope(later(), bench.fixture.recover()).await;
-        let row = bench.fixture.load(order.id).await;
-        let committed = self.is_committed(row.as_ref());
-        let expected = if committed {
-            vec![self.topic()]
-        } else {
-            vec![]
-        };
-        let topics = bench.topics(order).await;
-        assert_eq!(topics, expected, "{label}: committed is {committed}");
+        let committed = self.is_committed(bench.fixture.load(first.id).await.as_ref());
+        let label = format!("{label}: committed is {committed}");
+        for id in self.ids(first.id) {
+            self.assert_row(bench, id, committed, &label).await;
+        }
         let receipts = i64::from(committed && form == Form::InHandler);
         assert_eq!(
-            bench.receipts(order.id).await,
+            bench.receipts(first.id).await,
             receipts,
             "{label}: receipts"
         );
+        let pending = bench.count("SELECT COUNT(*) AS n FROM celerysalt_pending");
+        assert_eq!(pending.await, 0, "{label}: an intent is left");
+        committed
+    }
+
+    async fn assert_row(self, bench: &Bench, id: Uuid, committed: bool, label: &str) {
+        let (order, row) = (self.order(id), bench.fixture.load(id).await);
+        let changed = self.is_committed(row.as_ref());
+        assert_eq!(changed, committed, "{label}: order {id}");
+        let expected: &[&str] = if committed { &[self.topic()] } else { &[] };
+        assert_eq!(bench.topics(&order).await, expected, "{label}: order {id}");
         if (bench.adapter.lacks)(bench.kind, Need::History).is_none() {
-            let kept = bench.history(order).await.len();
+            let kept = bench.history(&order).await.len();
             let before = usize::from(self != Self::Insert);
             let expected = before + usize::from(committed);
             assert_eq!(kept, expected, "{label}: the history of a save");
@@ -168,9 +194,6 @@ impl Act {
             assert!(rules.note().is_none(), "{label}: events travel in the row");
             assert_eq!(rules.len(), self.rules_left(committed), "{label}: rules");
         }
-        let pending = bench.count("SELECT COUNT(*) AS n FROM celerysalt_pending");
-        assert_eq!(pending.await, 0, "{label}: an intent is left");
-        committed
     }
 }
 
@@ -208,5 +231,5 @@ macro_rules! by_debug_name {
         }
     };
 }
-by_debug_name!(Act, ACTS);
+by_debug_name!(Act, ACTS.into_iter().chain(BULK_ACTS));
 by_debug_name!(Form, FORMS);

@@ -9,13 +9,21 @@ use crate::bench::Bench;
 use crate::case;
 use crate::case::{Case, Group, Place};
 use crate::databases::{Kind, Sessions};
-use crate::fixture::Failure;
+use crate::fixture::{Failure, Need};
+
+const BULK: &[Need] = &[Need::Bulk];
 
 const CASES: &[Case] = &[
     case!(cut_off_anywhere_in_an_insert).at(Place::OwnProcess),
     case!(cut_off_anywhere_in_an_update).at(Place::OwnProcess),
     case!(cut_off_anywhere_in_an_update_that_attaches).at(Place::OwnProcess),
     case!(cut_off_anywhere_in_a_delete).at(Place::OwnProcess),
+    case!(cut_off_anywhere_in_a_bulk_update)
+        .at(Place::OwnProcess)
+        .needs(BULK),
+    case!(cut_off_anywhere_in_a_bulk_delete)
+        .at(Place::OwnProcess)
+        .needs(BULK),
 ];
 
 /// Cuts.
@@ -41,6 +49,14 @@ async fn cut_off_anywhere_in_an_update_that_attaches(bench: Bench) {
 
 async fn cut_off_anywhere_in_a_delete(bench: Bench) {
     cut_through(&bench, Act::Delete).await;
+}
+
+async fn cut_off_anywhere_in_a_bulk_update(bench: Bench) {
+    cut_through(&bench, Act::PayMany).await;
+}
+
+async fn cut_off_anywhere_in_a_bulk_delete(bench: Bench) {
+    cut_through(&bench, Act::DeleteMany).await;
 }
 
 async fn cut_through(bench: &Bench, act: Act) {

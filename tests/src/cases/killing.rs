@@ -6,12 +6,21 @@ use crate::case;
 use crate::case::{Case, Group, Place};
 use crate::child;
 use crate::databases::Sessions;
+use crate::fixture::Need;
+
+const BULK: &[Need] = &[Need::Bulk];
 
 const CASES: &[Case] = &[
     case!(killed_after_every_statement_of_an_insert).at(Place::OwnDatabase),
     case!(killed_after_every_statement_of_an_update).at(Place::OwnDatabase),
     case!(killed_after_every_statement_of_an_update_that_attaches).at(Place::OwnDatabase),
     case!(killed_after_every_statement_of_a_delete).at(Place::OwnDatabase),
+    case!(killed_after_every_statement_of_a_bulk_update)
+        .at(Place::OwnDatabase)
+        .needs(BULK),
+    case!(killed_after_every_statement_of_a_bulk_delete)
+        .at(Place::OwnDatabase)
+        .needs(BULK),
 ];
 
 /// Kills.
@@ -37,6 +46,14 @@ async fn killed_after_every_statement_of_an_update_that_attaches(bench: Bench) {
 
 async fn killed_after_every_statement_of_a_delete(bench: Bench) {
     kill_through(&bench, Act::Delete).await;
+}
+
+async fn killed_after_every_statement_of_a_bulk_update(bench: Bench) {
+    kill_through(&bench, Act::PayMany).await;
+}
+
+async fn killed_after_every_statement_of_a_bulk_delete(bench: Bench) {
+    kill_through(&bench, Act::DeleteMany).await;
 }
 
 async fn kill_through(bench: &Bench, act: Act) {
