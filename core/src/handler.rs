@@ -49,7 +49,7 @@ pub enum VersionSpec {
     AtLeast(u32),
 }
 
-/// How a handler is run; names and defaults are Celery's, but for `acks_late` (true here).
+/// How a handler is run; names and defaults are Celery's, but for `acks_late` and `reject_on_worker_lost` (both true here).
 #[derive(Debug, Clone, PartialEq)]
 pub struct HandlerOptions {
     /// Retries before the event is dead-lettered; `None` is without end. Default 3.

@@ -3,6 +3,7 @@
 
 mod worker_bench;
 mod worker_support;
+mod worker_told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use celerysalt::worker::{Worker, WorkerError};
 use chrono::{DateTime, Utc};
 use worker_bench::{Bench, Gate, start, until};
 use worker_support::{Log, def, failed, with};
+use worker_told::Told;
 
 #[tokio::test]
 async fn a_queue_with_other_arguments_ends_the_worker() {
@@ -30,156 +32,55 @@ async fn a_queue_with_other_arguments_ends_the_worker() {
     );
 }
 
-/// A broker that cannot be reached the first times.
-struct Shaky {
-    broker: MemoryBroker,
-    failures: AtomicUsize,
-}
-
-#[async_trait::async_trait]
-impl Broker for Shaky {
-    async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>> {
-        self.broker.publish(batch).await
-    }
-
-    async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
-        let left = self.failures.load(Ordering::SeqCst);
-        if left > 0 {
-            self.failures.store(left - 1, Ordering::SeqCst);
-            return Err(BrokerError::Unreachable {
-                reason: "refused".to_owned(),
-            });
-        }
-        self.broker.declare(queue).await
-    }
-
-    async fn consume(
-        &self,
-        queue: &str,
-        prefetch: usize,
-    ) -> Result<Box<dyn Consumer>, BrokerError> {
-        self.broker.consume(queue, prefetch).await
-    }
-}
-
-#[tokio::test]
-async fn a_broker_that_is_not_there_is_tried_again() {
-    let bench = Bench::new().await;
-    let log = Log::default();
-    bench.publish(7..8).await;
-    let shaky = Shaky {
-        broker: bench.broker.clone(),
-        failures: AtomicUsize::new(2),
-    };
-    let builder = Worker::builder(Arc::new(shaky), "svc")
-        .clock(Arc::new(bench.clock.clone()))
-        .handlers([log.handler("h")]);
-    let worker = start(builder);
-    for wait in [1, 2] {
-        bench.clock.until_sleepers(1).await;
-        assert_eq!(
-            bench.clock.advance_to_next(),
-            Some(Duration::from_secs(wait))
-        );
-        tokio::task::yield_now().await;
-    }
-    until(|| bench.stats() == QueueStats::default()).await;
-    worker.stop().await;
-    assert_eq!(log.take(), ["h 7"]);
-}
-
-/// A broker whose consumers are lost as soon as they are made.
-struct Fickle {
-    broker: MemoryBroker,
-    consumers: AtomicUsize,
-}
-
-struct Lost;
-
-#[async_trait::async_trait]
-impl Consumer for Lost {
-    async fn next(&mut self) -> Option<celerysalt::broker::Delivery> {
-        None
-    }
-}
-
-#[async_trait::async_trait]
-impl Broker for Fickle {
-    async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>> {
-        self.broker.publish(batch).await
-    }
-
-    async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
-        self.broker.declare(queue).await
-    }
-
-    async fn consume(
-        &self,
-        queue: &str,
-        prefetch: usize,
-    ) -> Result<Box<dyn Consumer>, BrokerError> {
-        match self.consumers.fetch_add(1, Ordering::SeqCst) {
-            0..3 => Ok(Box::new(Lost)),
-            _ => self.broker.consume(queue, prefetch).await,
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_consumer_that_is_lost_again_and_again_is_made_anew_with_pauses() {
-    let bench = Bench::new().await;
-    let log = Log::default();
-    bench.publish(7..8).await;
-    let fickle = Fickle {
-        broker: bench.broker.clone(),
-        consumers: AtomicUsize::new(0),
-    };
-    let builder = Worker::builder(Arc::new(fickle), "svc")
-        .clock(Arc::new(bench.clock.clone()))
-        .handlers([log.handler("h")]);
-    let worker = start(builder);
-    for _ in 0..3 {
-        bench.clock.until_sleepers(1).await;
-        assert_eq!(bench.clock.advance_to_next(), Some(Duration::from_secs(1)));
-        tokio::task::yield_now().await;
-    }
-    until(|| bench.stats() == QueueStats::default()).await;
-    worker.stop().await;
-    assert_eq!(log.take(), ["h 7"]);
-}
-
-/// A broker that refuses to keep retries and dead letters, or never takes anything back, or wants declarations anew.
+/// A broker that is not there at first, loses consumers as soon as they are made, refuses to keep retries and dead letters,
+/// each so many times, or never takes anything back, or wants declarations anew.
 #[derive(Clone)]
 struct Sulky {
     broker: MemoryBroker,
+    away: Arc<AtomicUsize>,
+    losses: Arc<AtomicUsize>,
     refusals: Arc<AtomicUsize>,
     takes_nothing_back: bool,
     declared: Arc<AtomicUsize>,
     declare_every: Option<Duration>,
 }
 
+/// Whether it is one of these times, of which there is then one less.
+fn is_one_of(times: &AtomicUsize) -> bool {
+    let left = |left: usize| left.checked_sub(1);
+    let taken = times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
+    taken.is_ok()
+}
+
+fn unless(times: &AtomicUsize) -> Result<(), BrokerError> {
+    match is_one_of(times) {
+        true => Err(BrokerError::Unreachable {
+            reason: "not now".to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
 impl Sulky {
     fn on(bench: &Bench) -> Self {
         Self {
             broker: bench.broker.clone(),
+            away: Arc::default(),
+            losses: Arc::default(),
             refusals: Arc::default(),
             takes_nothing_back: false,
             declared: Arc::default(),
             declare_every: None,
         }
     }
+}
 
-    fn sulk(&self) -> Result<(), BrokerError> {
-        let left = |left: usize| left.checked_sub(1);
-        let refused = self
-            .refusals
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
-        match refused {
-            Ok(_) => Err(BrokerError::Unreachable {
-                reason: "not now".to_owned(),
-            }),
-            Err(_) => Ok(()),
-        }
+struct Lost;
+
+#[async_trait::async_trait]
+impl Consumer for Lost {
+    async fn next(&mut self) -> Option<Delivery> {
+        None
     }
 }
 
@@ -190,6 +91,7 @@ impl Broker for Sulky {
     }
 
     async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
+        unless(&self.away)?;
         self.declared.fetch_add(1, Ordering::SeqCst);
         self.broker.declare(queue).await
     }
@@ -203,6 +105,9 @@ impl Broker for Sulky {
         queue: &str,
         prefetch: usize,
     ) -> Result<Box<dyn Consumer>, BrokerError> {
+        if is_one_of(&self.losses) {
+            return Ok(Box::new(Lost));
+        }
         let inner = self.broker.consume(queue, prefetch).await?;
         let sulky = self.clone();
         Ok(Box::new(Sulks { inner, sulky }))
@@ -239,12 +144,12 @@ impl Settle for Sulks<dyn Settle> {
         at: DateTime<Utc>,
         error: &str,
     ) -> Result<(), BrokerError> {
-        self.sulky.sulk()?;
+        unless(&self.sulky.refusals)?;
         self.inner.retry(handler, retries, at, error).await
     }
 
     async fn dead_letter(&self, dead: DeadReason) -> Result<(), BrokerError> {
-        self.sulky.sulk()?;
+        unless(&self.sulky.refusals)?;
         self.inner.dead_letter(dead).await
     }
 
@@ -264,6 +169,43 @@ fn on(sulky: &Sulky, bench: &Bench) -> celerysalt::worker::WorkerBuilder {
     Worker::builder(Arc::new(sulky.clone()), "svc")
         .clock(Arc::new(bench.clock.clone()))
         .concurrency(1)
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_tried_again() {
+    let bench = Bench::new().await;
+    let (sulky, log) = (Sulky::on(&bench), Log::default());
+    sulky.away.store(2, Ordering::SeqCst);
+    bench.publish(7..8).await;
+    let worker = start(on(&sulky, &bench).handlers([log.handler("h")]));
+    for wait in [1, 2] {
+        bench.clock.until_sleepers(1).await;
+        assert_eq!(
+            bench.clock.advance_to_next(),
+            Some(Duration::from_secs(wait))
+        );
+        tokio::task::yield_now().await;
+    }
+    until(|| bench.stats() == QueueStats::default()).await;
+    worker.stop().await;
+    assert_eq!(log.take(), ["h 7"]);
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_lost_again_and_again_is_made_anew_with_pauses() {
+    let bench = Bench::new().await;
+    let (sulky, log) = (Sulky::on(&bench), Log::default());
+    sulky.losses.store(3, Ordering::SeqCst);
+    bench.publish(7..8).await;
+    let worker = start(on(&sulky, &bench).handlers([log.handler("h")]));
+    for _ in 0..3 {
+        bench.clock.until_sleepers(1).await;
+        assert_eq!(bench.clock.advance_to_next(), Some(Duration::from_secs(1)));
+        tokio::task::yield_now().await;
+    }
+    until(|| bench.stats() == QueueStats::default()).await;
+    worker.stop().await;
+    assert_eq!(log.take(), ["h 7"]);
 }
 
 #[tokio::test]
@@ -291,25 +233,44 @@ async fn what_early_handlers_came_to_is_offered_until_the_broker_takes_it() {
 }
 
 #[tokio::test]
-async fn what_early_handlers_came_to_holds_its_place_for_a_bounded_time() {
-    let bench = Bench::new().await;
-    let (sulky, log) = (Sulky::on(&bench), Log::default());
-    sulky.refusals.store(usize::MAX, Ordering::SeqCst);
-    let fails = def("h", |_| async { Err(failed(false)) });
-    let early = with(fails, |options| options.acks_late = false);
-    bench.publish(7..8).await;
-    let worker = start(on(&sulky, &bench).handlers([early, log.handler("next")]));
-    until(|| log.take() == ["next 7"]).await;
-    bench.publish(8..9).await;
-    let mut passed = Duration::ZERO;
-    while log.take().is_empty() {
-        passed += bench.clock.advance_to_next().unwrap_or_default();
-        assert!(passed < Duration::from_secs(80), "{passed:?}");
-        tokio::task::yield_now().await;
+async fn what_early_handlers_came_to_holds_its_place_for_a_bounded_time_and_its_loss_is_told() {
+    for (retryable, lost) in [
+        (false, "its dead letter is lost"),
+        (true, "its retry is lost"),
+    ] {
+        let told = Told::default();
+        let _told = tracing::subscriber::set_default(told.subscriber());
+        let bench = Bench::new().await;
+        let (sulky, log) = (Sulky::on(&bench), Log::default());
+        sulky.refusals.store(usize::MAX, Ordering::SeqCst);
+        let fails = def("h", move |_| async move { Err(failed(retryable)) });
+        let early = with(fails, |options| options.acks_late = false);
+        bench.publish(7..8).await;
+        let worker = start(on(&sulky, &bench).handlers([early, log.handler("next")]));
+        until(|| log.take() == ["next 7"]).await;
+        bench.publish(8..9).await;
+        let mut passed = Duration::ZERO;
+        while log.take().is_empty() {
+            passed += bench.clock.advance_to_next().unwrap_or_default();
+            assert!(passed < Duration::from_secs(80), "{passed:?}");
+            tokio::task::yield_now().await;
+        }
+        assert!(passed >= Duration::from_secs(60), "{passed:?}");
+        assert_eq!((bench.stats().delayed, bench.stats().dead), (0, 0));
+        let mut errors = told.errors();
+        errors.retain(|error| error.contains("acknowledged early"));
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        for word in [
+            lost,
+            "topic=order.paid",
+            "handler=\"h\"",
+            "smtp is down",
+            "not now",
+        ] {
+            assert!(errors[0].contains(word), "{word}: {errors:?}");
+        }
+        worker.kill().await;
     }
-    assert!(passed >= Duration::from_secs(60), "{passed:?}");
-    assert_eq!(bench.stats().dead, 0);
-    worker.kill().await;
 }
 
 #[tokio::test]
