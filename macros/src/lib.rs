@@ -126,7 +126,7 @@ pub fn event_error(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Arguments
 ///
-/// First the pattern. Then, in any order, with Celery's names and (but for `acks_late`) defaults:
+/// First the pattern. Then, in any order, with Celery's names and (but for `acks_late` and `reject_on_worker_lost`) defaults:
 ///
 /// | argument | default | |
 /// |---|---|---|

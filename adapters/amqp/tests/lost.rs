@@ -14,7 +14,8 @@ use celerysalt_amqp::{AmqpBroker, QueueKind};
 use lapin::uri::AMQPUri;
 use serde_json::Value;
 use support::Mesh;
-use support::load::{Tally, event, eventually, publish_all};
+use support::load::{Running, Tally, event, eventually, publish_all};
+use support::node::OwnNode;
 use support::proxy::{Proxy, Weather};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -87,6 +88,14 @@ async fn by_way_of_a_proxy(mesh: &Mesh, kind: QueueKind) -> (Proxy, AmqpBroker) 
     (proxy, broker)
 }
 
+fn spec(queue: &str) -> QueueSpec {
+    QueueSpec {
+        name: queue.to_owned(),
+        bindings: vec!["order.#".to_owned()],
+        max_priority: 10,
+    }
+}
+
 async fn lose_connections(proxy: &Proxy, health: &Health) {
     let is = |state| health.snapshot().state == state;
     proxy.set(Weather::Cut);
@@ -102,14 +111,7 @@ async fn a_handler_outlives_its_connections(kind: QueueKind) {
     let mesh = Mesh::with(|builder| builder.queue_kind(kind));
     let queue = mesh.name("svc");
     let (proxy, broker) = by_way_of_a_proxy(&mesh, kind).await;
-    mesh.broker
-        .declare(&QueueSpec {
-            name: queue.clone(),
-            bindings: vec!["order.#".to_owned()],
-            max_priority: 10,
-        })
-        .await
-        .unwrap();
+    mesh.broker.declare(&spec(&queue)).await.unwrap();
     let (slow, tally) = (Slow::new(), Tally::default());
     let worker = Worker::builder(Arc::new(broker), &queue)
         .concurrency(8)
@@ -159,4 +161,38 @@ async fn a_handler_outlives_its_connections_uncounted_and_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_outlives_its_connections_on_a_quorum_queue() {
     a_handler_outlives_its_connections(QueueKind::Quorum).await;
+}
+
+/// RabbitMQ closes the channel of a handler that takes longer than its `consumer_timeout`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_outlives_the_patience_of_its_broker_uncounted_and_alone() {
+    let node = OwnNode::start();
+    // It looks for what it waits for once a minute unless told.
+    let impatient = "application:set_env([{rabbit, [{consumer_timeout, 1000}, {channel_tick_interval, 200}]}]).";
+    tokio::task::block_in_place(|| node.ctl(&["eval", impatient]));
+    let broker = node.builder().build();
+    broker.declare(&spec("svc")).await.unwrap();
+    let (slow, tally) = (Slow::new(), Tally::default());
+    let handlers = vec![slow.handler(), tally.handler("order.paid")];
+    let worker = Running::start(&broker, "svc", handlers);
+    publish_all(&broker, vec![event("order.slow", 1)]).await;
+    eventually("RabbitMQ closes the channel", async || {
+        node.log().contains("precondition_failed")
+    })
+    .await;
+    // The worker consumes again, and what stands behind it is handled.
+    let behind = event("order.paid", 1);
+    let ids = BTreeSet::from([behind.id]);
+    publish_all(&broker, vec![behind]).await;
+    tally.until(&ids).await;
+    assert_eq!(slow.runs(), (1, 0));
+    slow.may_end.add_permits(4);
+    eventually("it is handled again", async || {
+        let (started, ended) = slow.runs();
+        started >= 2 && started == ended
+    })
+    .await;
+    let dead = broker.list("svc", &DeadSelection::All, 9).await.unwrap();
+    assert!(dead.is_empty(), "{dead:?}");
+    worker.stop().await;
 }

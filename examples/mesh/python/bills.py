@@ -9,7 +9,7 @@ from celery_salt.django.celery import setup_salt_queue
 app = Celery("bills", broker=os.environ["CELERYSALT_RABBITMQ_URL"], backend=os.environ["CELERYSALT_REDIS_URL"])
 app.set_default()
 app.conf.broker_connection_retry_on_startup = True
-setup_salt_queue(app, queue_name="bills", exchange_name=os.environ["MESH_EXCHANGE"])
+setup_salt_queue(app, queue_name=os.environ["MESH_QUEUE"], exchange_name=os.environ["MESH_EXCHANGE"])
 
 
 @subscribe("order.*")

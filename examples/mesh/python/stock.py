@@ -20,6 +20,6 @@ def reserve(asked):
 
 exchange = Exchange(os.environ["MESH_EXCHANGE"], type="topic", durable=True)
 bindings = [binding(exchange, routing_key=key) for key in get_subscribed_routing_keys()]
-app.conf.task_queues = (Queue("stock", bindings=bindings),)
-app.conf.task_default_queue = "stock"
+app.conf.task_queues = (Queue(os.environ["MESH_QUEUE"], bindings=bindings),)
+app.conf.task_default_queue = os.environ["MESH_QUEUE"]
 create_topic_dispatcher(app)

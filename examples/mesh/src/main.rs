@@ -5,6 +5,7 @@
 #![allow(unreachable_pub)]
 
 mod events;
+mod names;
 mod python;
 
 use std::error::Error;
@@ -16,18 +17,20 @@ use celerysalt::event::RpcError;
 use celerysalt::prelude::*;
 use celerysalt::publisher::{Publish, Publisher};
 use celerysalt::rpc::{Call, CallError, RpcClient};
-use celerysalt::worker::Worker;
+use celerysalt::worker::{Worker, WorkerError};
 use celerysalt_amqp::AmqpBroker;
 use celerysalt_amqp::wire::Dialect;
 use celerysalt_redis::RedisResults;
 use rust_decimal::Decimal;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use events::{AskTotal, BillSent, OrderPlaced, Reserve, Total};
-use python::Python;
+use names::Names;
+use python::{Peer, Python};
 
-/// Where the mails report what they did, for `main` to wait for.
+/// Where the mails report what they did, for `talk` to wait for.
 type Sent = mpsc::UnboundedSender<&'static str>;
 
 #[subscribe("order.placed")]
@@ -54,31 +57,42 @@ async fn total(asked: AskTotal) -> Result<Total, RpcError> {
     })
 }
 
+/// How long a mail may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    if std::env::var_os(celerysalt_amqp::URL_VARIABLE).is_none()
-        || std::env::var_os(celerysalt_redis::URL_VARIABLE).is_none()
-    {
+    let (Ok(rabbitmq), true) = (
+        std::env::var(celerysalt_amqp::URL_VARIABLE),
+        std::env::var_os(celerysalt_redis::URL_VARIABLE).is_some(),
+    ) else {
         println!("A mesh needs servers: set CELERYSALT_RABBITMQ_URL and CELERYSALT_REDIS_URL.");
         return Ok(());
-    }
-    // An exchange of this run's own, so that it meets no other mesh.
-    let exchange = format!("mesh-{}", Uuid::new_v4().simple());
-    let python = Python::find().await;
+    };
+    let names = Names::new();
+    let talked = talk(&names).await;
+    let services = ["shop", "mails", "bills", "stock"];
+    names.remove(&rabbitmq, &services).await?;
+    println!("{}", talked?);
+    Ok(())
+}
+
+/// Starts the services, lets them talk, and ends them.
+async fn talk(names: &Names) -> Result<&'static str, Box<dyn Error>> {
     let (sent, mut reports) = mpsc::unbounded_channel();
-    let shop = service("shop", &exchange)?;
-    start(&shop, "shop", ["total"], sent.clone()).await?;
-    start(
-        &service("mails", &exchange)?,
-        "mails",
-        ["mail_confirmation", "mail_bill"],
+    let mut mesh = Mesh {
+        names,
         sent,
-    )
-    .await?;
+        workers: JoinSet::new(),
+    };
+    let shop = mesh.start("shop", &["total"]).await?;
+    mesh.start("mails", &["mail_confirmation", "mail_bill"])
+        .await?;
+    let python = Python::find().await;
     let mut peers = Vec::new();
     if let Some(python) = &python {
-        peers.push(python.worker("bills", &exchange).await?);
-        peers.push(python.worker("stock", &exchange).await?);
+        peers.push(python.worker("bills", names).await?);
+        peers.push(python.worker("stock", names).await?);
     }
 
     let publisher = Publisher::to_broker(Arc::new(shop));
@@ -93,17 +107,49 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("shop:   an order is placed");
     order.publish(&publisher).await?;
     for _ in 0..if python.is_some() { 2 } else { 1 } {
-        tokio::time::timeout(Duration::from_secs(60), reports.recv()).await?;
-    }
-    println!(
-        "{}",
-        if python.is_some() {
-            "All four services have talked."
-        } else {
-            "No Python with celery-salt and tchu-tchu: two services have talked."
+        if tokio::time::timeout(PATIENCE, reports.recv())
+            .await
+            .is_err()
+        {
+            let said: Vec<String> = peers.iter().map(Peer::said).collect();
+            return Err(format!("no mail within {PATIENCE:?}. {}", said.join("\n")).into());
         }
-    );
-    Ok(())
+    }
+    Ok(match python {
+        Some(_) => "All four services have talked.",
+        None => "No Python with celery-salt and tchu-tchu: two services have talked.",
+    })
+}
+
+/// The Rust services of a run; they end with this.
+struct Mesh<'a> {
+    names: &'a Names,
+    sent: Sent,
+    workers: JoinSet<Result<(), WorkerError>>,
+}
+
+impl Mesh<'_> {
+    /// Starts a service of some of this program's handlers. Each would be a program of its own.
+    async fn start(&mut self, name: &str, handlers: &[&str]) -> Result<AmqpBroker, Box<dyn Error>> {
+        // The stock is on tchu-tchu, whose workers know only tasks of that name.
+        let broker = AmqpBroker::from_env()?
+            .service(name)
+            .exchange(self.names.exchange())
+            .dialect_of("stock.#", Dialect::TchuTchu)?
+            .build();
+        let own = Catalog::global()?
+            .handlers()
+            .into_iter()
+            .filter(|def| handlers.iter().any(|own| def.name.ends_with(own)));
+        let worker = Worker::builder(Arc::new(broker.clone()), self.names.queue(name))
+            .handlers(own)
+            .results(Arc::new(RedisResults::from_env()?.build()))
+            .state(self.sent.clone())
+            .build()?;
+        worker.declare().await?;
+        self.workers.spawn(worker.run(std::future::pending()));
+        Ok(broker)
+    }
 }
 
 /// Calls the stock: once for what there is, once for too much.
@@ -123,32 +169,5 @@ async fn reserve(publisher: &Publisher) -> Result<(), Box<dyn Error>> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
-}
-
-/// A service's broker. The stock is on tchu-tchu, whose workers know only tasks of that name.
-fn service(name: &str, exchange: &str) -> Result<AmqpBroker, Box<dyn Error>> {
-    let builder = AmqpBroker::from_env()?.service(name).exchange(exchange);
-    Ok(builder.dialect_of("stock.#", Dialect::TchuTchu)?.build())
-}
-
-/// Starts a service of some of this program's handlers. Each would be a program of its own.
-async fn start<const N: usize>(
-    broker: &AmqpBroker,
-    name: &str,
-    handlers: [&str; N],
-    sent: Sent,
-) -> Result<(), Box<dyn Error>> {
-    let own = Catalog::global()?
-        .handlers()
-        .into_iter()
-        .filter(|def| handlers.iter().any(|own| def.name.ends_with(own)));
-    let worker = Worker::builder(Arc::new(broker.clone()), format!("mesh-{name}"))
-        .handlers(own)
-        .results(Arc::new(RedisResults::from_env()?.build()))
-        .state(sent)
-        .build()?;
-    worker.declare().await?;
-    tokio::spawn(worker.run(std::future::pending()));
     Ok(())
 }

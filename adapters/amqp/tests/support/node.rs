@@ -133,7 +133,8 @@ impl OwnNode {
         assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}");
     }
 
-    fn log(&self) -> String {
+    /// What it has told since it was started.
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
