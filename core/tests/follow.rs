@@ -189,7 +189,7 @@ fn a_chain_that_is_too_deep_stops_the_save_only_where_a_rule_fires() {
 }
 
 #[test]
-fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
+fn what_another_adapter_left_in_a_note_comes_first() {
     let left = envelope();
     let intent = uuid::Uuid::now_v7();
     let note = json!({"save": {"id": intent, "events": [left]}});
@@ -197,11 +197,18 @@ fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
         rule("once", Operation::Update),
         rule("gone", Operation::Delete),
     ]);
-    noted.set_note(Some(note.clone()));
+    noted.set_note(Some(note));
     let callers = stored(&[rule("once", Operation::Update)]);
     let plan = update(&noted, Some(&callers), "paid").unwrap();
-    assert_eq!(plan.rules.unwrap().note(), Some(&note));
-    assert!(plan.intents.is_empty());
+    assert_eq!(plan.events[0].id, left.id);
+    assert_eq!(
+        (rule_ids(&plan), &plan.intents),
+        (vec!["once"], &vec![intent])
+    );
+    assert_eq!(plan.rules.unwrap().note(), None);
+    let plan = update(&noted, None, "new").unwrap();
+    assert_eq!(plan.events, [left.clone()]);
+    assert_eq!(plan.rules.unwrap().note(), None);
     let plan = delete(&noted);
     assert_eq!(plan.events[0].id, left.id);
     assert_eq!(
@@ -218,8 +225,18 @@ fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
     );
     assert_eq!(copy.unwrap().rules.unwrap().note(), None);
 
-    noted.set_note(Some(json!({"save": {"id": intent, "inserted": {}}})));
     noted.push(rule("made", Operation::Insert));
+    noted.set_note(Some(json!({"save": {"id": intent, "inserted": {}}})));
+    let noted = Rules::loaded(&noted.to_json());
+    // The caller's own on-insert rule has nothing to do with the insert of then.
+    let mut callers = noted.clone();
+    callers.push(rule("late", Operation::Insert));
+    let plan = update(&noted, Some(&callers), "paid").unwrap();
+    assert_eq!(
+        (rule_ids(&plan), &plan.intents),
+        (vec!["made", "once"], &vec![intent])
+    );
+    assert_eq!(ids(&plan.rules.unwrap()), ["gone", "late"]);
     let plan = delete(&noted);
     assert_eq!(
         (rule_ids(&plan), &plan.intents),

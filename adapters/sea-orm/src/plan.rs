@@ -52,15 +52,12 @@ pub(crate) fn changed<E: Follow>(
     }
     let stored: &CoreRules = E::rules(old);
     let row = Stored::of::<E>(old);
-    let left = row.settle::<E>(stored, moment)?;
     let save = Save {
         new,
-        stored: left.rules.as_ref().unwrap_or(stored),
         callers,
         ..row.save::<E>(Operation::Update, stored)
     };
-    let plan = follow::plan(&save, moment).map_err(FollowError::from)?;
-    Ok(left.then(plan))
+    Ok(follow::plan(&save, moment).map_err(FollowError::from)?)
 }
 
 /// Whether nothing looks at an update of a row: worth knowing before values are converted.

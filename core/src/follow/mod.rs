@@ -173,12 +173,26 @@ pub enum FollowError {
 /// (the row's, those in code, those in the table) are evaluated on the change; those of the row that fired and do not
 /// persist are taken out.
 ///
-/// The note of an adapter that stands in the stored rules is kept as it is, for that adapter to [`settle`]. A delete
-/// takes the row with its note away, so there the events that the note still carries are part of the plan.
+/// What earlier saves without a transaction have left in the row's note comes first (see [`settle`]), whichever adapter
+/// left it there: a row's events keep their order.
 ///
 /// # Errors
 /// See [`FollowError`].
 pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
+    if save.operation != Operation::Update || save.stored.note().is_none() {
+        return plan_alone(save, moment);
+    }
+    let left = settle(save, moment)?;
+    let save = Save {
+        stored: left.rules.as_ref().unwrap_or(save.stored),
+        ..*save
+    };
+    let plan = plan_alone(&save, moment)?;
+    Ok(left.then(plan))
+}
+
+/// The plan of a save whose row carries no note, or goes.
+fn plan_alone(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
     let given = match save.operation {
         Operation::Insert => given_to_new(save)?,
         Operation::Update => match save.callers {
@@ -189,8 +203,9 @@ pub fn plan(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
     };
     let mut planning = Planning::of(save, moment, given);
     match save.operation {
+        Operation::Insert => planning.evaluate(Operation::Insert, moment)?,
+        Operation::Update => planning.update()?,
         Operation::Delete => planning.delete()?,
-        operation => planning.evaluate(operation, moment)?,
     }
     Ok(planning.finish())
 }

@@ -76,6 +76,18 @@ impl<'a> Planning<'a> {
         }
     }
 
+    /// What an update does. One that edits the rules and changes nothing else fires nothing, `level` rules neither.
+    pub(super) fn update(&mut self) -> Result<(), FollowError> {
+        let Save {
+            model, old, new, ..
+        } = *self.save;
+        let edits = self.save.callers.is_some() && self.rules.is_modified();
+        if edits && old.is_some_and(|old| !rules::any_differs(model, old, new)) {
+            return Ok(());
+        }
+        self.evaluate(Operation::Update, self.moment)
+    }
+
     /// Evaluates what this save does; or the insert of a row that an earlier save has left to do.
     pub(super) fn evaluate(
         &mut self,

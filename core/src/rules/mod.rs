@@ -72,7 +72,7 @@ pub use self::evaluate::{BrokenRule, Env, EvaluateError, Evaluation, RuleSets, e
 pub use self::explain::{Verdict, explain};
 pub use self::guard::{Condition, Guard, GuardField, Subject};
 pub use self::limits::Limits;
-pub(crate) use self::moved::Moved;
+pub(crate) use self::moved::{Moved, any_differs};
 pub use self::operand::Operand;
 pub use self::operator::Operator;
 pub(crate) use self::parse::RULE_KEYS;

@@ -2,9 +2,11 @@
 
 use serde_json::Value as Json;
 
+use super::compare::equal;
 use super::holds::Sight;
 use super::path::Path;
-use crate::model::{Change, ModelDef, Operation};
+use super::view::View;
+use crate::model::{Change, ModelDef, Operation, Row};
 
 /// A field's value before and after a save.
 #[derive(Debug, PartialEq)]
@@ -31,4 +33,10 @@ impl Moved {
             changed: sight.changed(&path),
         })
     }
+}
+
+/// Whether any field differs between the rows, as rules compare.
+pub(crate) fn any_differs(model: &ModelDef, old: &Row, new: &Row) -> bool {
+    let differs = |at| !equal(View::of(old.value(at)), View::of(new.value(at)));
+    (0..model.fields().len()).any(differs)
 }

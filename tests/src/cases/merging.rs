@@ -8,7 +8,7 @@ use crate::case;
 use crate::case::{Case, Group};
 use crate::fixture::Need;
 use crate::order::{Change, Order, paid};
-use crate::tell::tells;
+use crate::tell::{assert_told, tells};
 
 const LOCKED: &[Need] = &[Need::LockedRow];
 
@@ -21,6 +21,7 @@ const CASES: &[Case] = &[
     case!(what_the_caller_removes_is_gone),
     case!(what_the_caller_edits_is_edited),
     case!(the_rules_column_alone_fires_nothing),
+    case!(the_rules_column_alone_fires_no_level_rule).needs(LOCKED),
     case!(a_rule_attached_in_the_save_fires),
     case!(a_rule_removed_in_the_save_does_not_fire),
     case!(rules_in_another_order_of_keys_and_numbers_stay_as_they_are),
@@ -118,12 +119,26 @@ async fn what_the_caller_edits_is_edited(bench: Bench) {
 
 async fn the_rules_column_alone_fires_nothing(bench: Bench) {
     let mut order = bench.stored([]).await;
-    let level = json!({"field_name": "status", "operator": "eql", "value": "pending"});
-    order.on_change_rules.push(tells("pending", level));
+    let pending = json!({"field_name": "status", "operator": "eql", "value": "pending"});
+    order.on_change_rules.push(tells("pending", pending));
     order.on_change_rules.push(paid());
     let now = bench.update(&order, rules_of(&order)).await;
     assert_eq!(bench.topics(&order).await, [""; 0]);
     assert_eq!(now.on_change_rules.len(), 2);
+}
+
+async fn the_rules_column_alone_fires_no_level_rule(bench: Bench) {
+    let mut order = bench.stored([]).await;
+    let level =
+        json!({"field_name": "status", "operator": "eql", "value": "pending", "edge": "level"});
+    order.on_change_rules.push(tells("level", level));
+    let mut order = bench.update(&order, rules_of(&order)).await;
+    order.on_change_rules.push(remembered("another"));
+    let now = bench.update(&order, rules_of(&order)).await;
+    assert_eq!(bench.topics(&order).await, [""; 0]);
+    // A save that does change something is another matter.
+    bench.update(&now, Change::of().vip(true)).await;
+    assert_told(&bench, &order, &["level"]).await;
 }
 
 async fn a_rule_attached_in_the_save_fires(bench: Bench) {

@@ -1,6 +1,7 @@
 //! Rolled back fires nothing, committed loses nothing.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::bench::Bench;
 use crate::case;
@@ -30,6 +31,7 @@ const CASES: &[Case] = &[
     case!(a_failed_update_that_is_caught_fires_nothing_and_the_rest_is_committed).needs(GOES_ON),
     case!(events_of_one_row_are_in_order),
     case!(every_event_has_an_id_of_its_own),
+    case!(what_a_dead_saver_left_in_the_row_comes_first),
 ];
 
 /// Transactions.
@@ -212,4 +214,26 @@ async fn every_event_has_an_id_of_its_own(bench: Bench) {
     let fired = bench.fired(&order).await;
     let ids: std::collections::HashSet<_> = fired.iter().map(|event| &event.id).collect();
     assert_eq!(ids.len(), 6);
+}
+
+/// A save without a transaction leaves a note of what fires in the row itself; it may die before it moves that on.
+async fn what_a_dead_saver_left_in_the_row_comes_first(bench: Bench) {
+    let made =
+        json!({"field_name": "status", "operator": "eql", "value": "pending", "on": ["insert"]});
+    let pay = |order: &Order| Step::Update(order.clone(), Change::of().status("paid"));
+    for left in ["events", "inserted"] {
+        let order = bench.stored([]).await;
+        let event = json!({"id": Uuid::now_v7(), "topic": "order.told", "version": "v1",
+            "payload": {"label": "made", "told": null}, "meta": {"aggregate": format!("order:{}", order.id)}});
+        let left = match left {
+            "events" => json!({"id": Uuid::now_v7(), "events": [event]}),
+            _ => json!({"id": Uuid::now_v7(), "inserted": {}}),
+        };
+        let rules = json!([{"celerysalt": {"save": left}}, tells("made", made.clone()), paid()]);
+        bench.write_rules(&order, &rules.to_string()).await;
+        let order = bench.reload(&order).await;
+        bench.fixture.save(pay(&order)).await.unwrap();
+        assert_eq!(bench.topics(&order).await, ["order.told", "order.paid"]);
+        assert_eq!(bench.reload(&order).await.on_change_rules.note(), None);
+    }
 }
