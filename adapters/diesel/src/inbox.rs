@@ -1,14 +1,15 @@
 //! Handlers that take effect once, though an event may be delivered more than once.
 
 use celerysalt::inbox::{Once, Receipt};
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use crate::connection::{Blocking, FollowConnection};
 use crate::error::Error;
 use crate::session::{Saving, Session, now};
 use crate::tables::insert_receipt;
 
-/// How often a receipt is tried to be recorded: of two that wait for the same one a rollback may make a deadlock.
+/// How often a receipt is tried to be recorded: of two that wait for the same one a rollback may make a deadlock. A wait
+/// that was in vain is not repeated, it has been long already.
 const TRIES: usize = 5;
 
 /// Runs a handler's work in a transaction that also records the receipt: once, however often the event comes.
@@ -72,11 +73,21 @@ pub(crate) async fn begin<S: Session>(
             }
             Ok(false) => return saving.end::<_, Error>(Ok(None)).await,
             // Nothing of the work has begun.
-            Err(DieselError::DatabaseError(..)) if saving.is_own() && tries < TRIES => {
+            Err(error) if is_victim(&error) && saving.is_own() && tries < TRIES => {
                 tries += 1;
                 saving.again().await?;
             }
             Err(error) => return saving.end(Err(error.into())).await,
         }
+    }
+}
+
+/// Whether the database ended the transaction for the sake of another. Diesel has no kind of its own for PostgreSQL's
+/// deadlocks, nor diesel-async for MySQL's.
+fn is_victim(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        DieselError::DatabaseError(_, about) => about.message().to_lowercase().contains("deadlock"),
+        _ => false,
     }
 }

@@ -1,12 +1,13 @@
 //! Handlers that take effect once, though an event may be delivered more than once.
 
 use celerysalt::inbox::{Once, Receipt};
-use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, TransactionTrait};
 
 use crate::follow::{self, Own};
 use crate::{row, tables};
 
-/// How often a receipt is tried to be recorded: of two that wait for the same one a rollback may make a deadlock.
+/// How often a receipt is tried to be recorded: of two that wait for the same one a rollback may make a deadlock. A wait
+/// that was in vain is not repeated, it has been long already.
 const TRIES: usize = 5;
 
 /// Runs a handler's work in a transaction that also records the receipt: once, however often the event comes.
@@ -69,7 +70,7 @@ where
             Ok(true) => return Ok(Some(own)),
             Ok(false) => return follow::end(db, own, Ok((None, false))).await,
             Err(error) => {
-                let again = matches!(error, DbErr::Exec(_)) && row::is_pool::<C>() && tries < TRIES;
+                let again = is_victim(&error) && row::is_pool::<C>() && tries < TRIES;
                 let failed = follow::end::<_, _, (), _>(db, own, Err(error)).await;
                 if let (Err(error), false) = (failed, again) {
                     return Err(error);
@@ -78,4 +79,15 @@ where
             }
         }
     }
+}
+
+/// Whether the database ended the transaction for the sake of another.
+fn is_victim(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01"))
 }

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use celerysalt::inbox::{Once, Receipt};
 use celerysalt_sea_orm::once;
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, TransactionTrait};
 use support::models::created;
 use support::paths::new_order;
-use support::{TestDb, count, outbox};
+use support::statements::{take, watched};
+use support::{TestDb, count, is_mysql, is_sqlite, outbox};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -43,6 +44,33 @@ on_each! {
         own.rollback().await.unwrap();
         assert_eq!(done(test).await, (0, 0, 0));
         assert!(!once(&receipt, &test.db, async |txn| work(txn, "done").await).await.unwrap().is_seen());
+    }
+
+    async fn a_delivery_that_waits_in_vain_for_another_says_so_after_one_wait(test: &TestDb) {
+        if is_sqlite(&test.db) {
+            return; // It waits for the writer, before it asks for the receipt.
+        }
+        let receipt = receipt();
+        let (db, sent) = watched(test).await;
+        let impatient = async |txn: &DatabaseTransaction| {
+            let wait = if is_mysql(txn) { "SET SESSION innodb_lock_wait_timeout = 1" } else { "SET lock_timeout = '100ms'" };
+            txn.execute_unprepared(wait).await
+        };
+        // All of its connections wait a moment only.
+        let (one, two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
+        let (three, four) = (db.begin().await.unwrap(), db.begin().await.unwrap());
+        for own in [one, two, three, four] {
+            impatient(&own).await.unwrap();
+            own.commit().await.unwrap();
+        }
+        take(&sent);
+        let done = once(&receipt, &test.db, async |txn| {
+            let waited = once(&receipt, &db, async |txn| work(txn, "second").await).await.unwrap_err();
+            assert!(matches!(waited, DbErr::Exec(_) | DbErr::Query(_)), "{waited:?}");
+            work(txn, "first").await
+        });
+        assert!(!done.await.unwrap().is_seen());
+        assert_eq!(take(&sent), ["INSERT celerysalt_inbox"]);
     }
 
     async fn of_many_deliveries_at_once_one_takes_effect(test: &TestDb) {

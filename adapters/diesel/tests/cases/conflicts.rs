@@ -1,3 +1,4 @@
+use celerysalt::inbox::Receipt;
 use celerysalt::rules::Rule;
 use celerysalt_diesel::Error;
 use diesel::prelude::*;
@@ -5,7 +6,11 @@ use diesel::result::Error as DieselError;
 use serde_json::json;
 
 use crate::support::events::OrderCreated;
-use db::{Conn, FollowMany, FollowUpdate, Order, OrderChanges, TestDb, only_status, orders, outbox, reload, stored, transaction};
+use crate::support::watched::Sent;
+use db::{
+    Conn, FollowMany, FollowUpdate, Order, OrderChanges, READS_BACK, TestDb, insert_once, only_status, orders, outbox,
+    reload, stored, transaction,
+};
 
 /// Fires at every change of the status.
 fn changed() -> Rule {
@@ -92,4 +97,25 @@ fn a_transaction_that_read_before_another_committed_saves_what_is_there_now() {
     .unwrap();
     assert_eq!((saved.status.as_str(), saved.amount, saved.total), ("paid", 77, 154));
     assert_eq!(outbox(conn).len(), 1);
+}
+
+#[test]
+fn a_delivery_that_waits_in_vain_for_another_says_so_after_one_wait() {
+    let test = TestDb::new();
+    let (conn, other) = (&mut test.connect(), &mut test.connect());
+    let impatient =
+        if READS_BACK { "SET SESSION innodb_lock_wait_timeout = 1" } else { "SET lock_timeout = '100ms'" };
+    diesel::sql_query(impatient).execute(other).unwrap();
+    let sent = Sent::on(other);
+    let receipt = Receipt::new(uuid::Uuid::now_v7(), "ship");
+    let done = insert_once(&receipt, conn, || {
+        // On a thread of its own: this one may be driving the first delivery.
+        let second = || insert_once(&receipt, other, || Ok(()));
+        let waited = std::thread::scope(|scope| scope.spawn(second).join().unwrap()).unwrap_err();
+        assert!(matches!(waited, Error::Database(DieselError::DatabaseError(..))), "{waited:?}");
+        Ok(())
+    });
+    assert!(!done.unwrap().is_seen());
+    let asked = sent.take().into_iter().filter(|sql| sql.contains("celerysalt_inbox"));
+    assert_eq!(asked.count(), 1);
 }

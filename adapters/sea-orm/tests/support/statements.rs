@@ -31,6 +31,7 @@ fn short(sql: &str) -> String {
         "celerysalt_pending",
         "celerysalt_transitions",
         "celerysalt_outbox",
+        "celerysalt_inbox",
         "orders",
     ]
     .into_iter()
