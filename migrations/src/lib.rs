@@ -10,12 +10,15 @@
 //! | Diesel | `db.run_pending_migrations(celerysalt_migrations::diesel::source(dialect))` (feature `diesel`) |
 //! | SeaORM | `celerysalt_migrations::sea_orm::up(manager.get_connection())` in your `MigrationTrait::up` (feature `sea-orm`) |
 //!
+//! Whether the tables of models, and these, are what saves need, [`check`] tells.
+//!
 //! ```
 //! use celerysalt_migrations::{Dialect, up_sql};
 //!
 //! assert!(up_sql(Dialect::Postgres).contains("celerysalt_outbox"));
 //! ```
 
+pub mod check;
 #[cfg(feature = "diesel")]
 pub mod diesel;
 #[cfg(feature = "sea-orm")]

@@ -1,6 +1,9 @@
 //! What differs between databases.
 
+use celerysalt_migrations::Dialect;
+use celerysalt_migrations::check::Column;
 use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::QueryableByName;
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::result::{Error as DieselError, QueryResult};
@@ -22,6 +25,14 @@ pub trait FollowBackend: Backend + Send + 'static {
     /// How a row comes back that was written.
     #[doc(hidden)]
     type Writing: Writing<Self>;
+
+    /// What the database's catalog says of a column.
+    #[doc(hidden)]
+    type CatalogRow: QueryableByName<Self> + Into<Column> + Send + 'static;
+
+    /// Its kind of SQL.
+    #[doc(hidden)]
+    const DIALECT: Dialect;
 
     /// How text becomes what the library's own tables hold.
     #[doc(hidden)]
@@ -82,8 +93,10 @@ const NO_CASTS: Casts = Casts {
     feature = "postgres_backend",
     feature = "mysql_backend"
 ))]
-macro_rules! binds_text {
+macro_rules! texts {
     () => {
+        type CatalogRow = crate::tables::CatalogRow;
+
         fn push_text<'b>(
             mut out: AstPass<'_, 'b, Self>,
             text: &'b Option<String>,
@@ -98,6 +111,8 @@ macro_rules! binds_text {
 impl FollowBackend for diesel::sqlite::Sqlite {
     type Writing = crate::writing::Returning;
 
+    const DIALECT: Dialect = Dialect::Sqlite;
+
     const CASTS: Casts = NO_CASTS;
 
     /// Changes nothing, and takes the write lock of a transaction that began without.
@@ -107,12 +122,14 @@ impl FollowBackend for diesel::sqlite::Sqlite {
     /// The transaction has the write lock already.
     fn push_lock(_: AstPass<'_, '_, Self>, _: Lock) {}
 
-    binds_text!();
+    texts!();
 }
 
 #[cfg(feature = "postgres_backend")]
 impl FollowBackend for diesel::pg::Pg {
     type Writing = crate::writing::Returning;
+
+    const DIALECT: Dialect = Dialect::Postgres;
 
     const CASTS: Casts = Casts {
         id: "::uuid",
@@ -127,12 +144,14 @@ impl FollowBackend for diesel::pg::Pg {
         });
     }
 
-    binds_text!();
+    texts!();
 }
 
 #[cfg(feature = "mysql_backend")]
 impl FollowBackend for diesel::mysql::Mysql {
     type Writing = crate::writing::ReadBack;
+
+    const DIALECT: Dialect = Dialect::Mysql;
 
     const CASTS: Casts = NO_CASTS;
 
@@ -156,7 +175,7 @@ impl FollowBackend for diesel::mysql::Mysql {
         out.push_sql(" FOR UPDATE");
     }
 
-    binds_text!();
+    texts!();
 
     fn instant(at: DateTime<Utc>) -> String {
         at.format("%Y-%m-%d %H:%M:%S%.6f").to_string()

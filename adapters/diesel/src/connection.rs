@@ -1,5 +1,6 @@
 //! Diesel's own connections: a save blocks the thread.
 
+use celerysalt_migrations::check::{Column, Question};
 use diesel::connection::{LoadConnection, TransactionManager};
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::AsSelect;
@@ -11,6 +12,7 @@ use diesel::{Expression, Selectable};
 
 use crate::backend::FollowBackend;
 use crate::session::Session;
+use crate::tables::Asked;
 
 /// A connection on which saves are followed: `SqliteConnection`, `PgConnection`, `MysqlConnection`, and (feature
 /// `r2d2`) pooled ones.
@@ -93,6 +95,16 @@ impl<C: FollowConnection> Session for Blocking<'_, C> {
         Q: QueryFragment<C::Backend> + QueryId + Send,
     {
         self.0.execute_returning_count(&statement)
+    }
+
+    async fn columns(&mut self, question: &Question) -> QueryResult<Vec<Column>> {
+        let rows = self.0.load(Asked(question))?;
+        let column = |row| {
+            let row = <C::Backend as FollowBackend>::CatalogRow::build_from_row(&row?);
+            row.map(Into::into)
+                .map_err(DieselError::DeserializationError)
+        };
+        rows.map(column).collect()
     }
 
     async fn load<M, E, ST, Q>(&mut self, query: Q) -> QueryResult<Vec<M>>

@@ -42,6 +42,8 @@
 //!
 //! Diesel has no hooks: what is saved by Diesel's own methods fires nothing.
 //!
+//! [`check_tables`] looks at start whether the database's tables are what `table!` says and saves need.
+//!
 //! | feature | on |
 //! |---|---|
 //! | `sqlite`, `postgres`, `mysql` | Diesel's own connections; MySQL is MariaDB, too |
@@ -52,6 +54,7 @@
 #[cfg(feature = "async")]
 pub mod asynchronous;
 mod backend;
+mod check;
 mod column;
 mod connection;
 mod error;
@@ -71,6 +74,7 @@ pub use backend::FollowBackend;
 pub use celerysalt::field::AsField;
 pub use celerysalt::follow::FollowedMany;
 pub use celerysalt_macros::FollowActions;
+pub use check::{CheckError, CheckTables, TableProblem, check_tables};
 pub use column::Rules;
 pub use connection::FollowConnection;
 pub use error::Error;
@@ -108,11 +112,22 @@ pub mod __private {
         note = "make the column `Jsonb` or `Json` on PostgreSQL, `Text` or `Json` elsewhere, and in the database NOT NULL \
                 with default '[]'"
     )]
-    pub trait RulesSqlType {}
+    pub trait RulesSqlType {
+        /// PostgreSQL's name for it.
+        const ON_POSTGRES: &'static str;
+    }
 
-    impl RulesSqlType for diesel::sql_types::Json {}
-    impl RulesSqlType for diesel::sql_types::Jsonb {}
-    impl RulesSqlType for diesel::sql_types::Text {}
+    impl RulesSqlType for diesel::sql_types::Json {
+        const ON_POSTGRES: &'static str = "json";
+    }
+
+    impl RulesSqlType for diesel::sql_types::Jsonb {
+        const ON_POSTGRES: &'static str = "jsonb";
+    }
+
+    impl RulesSqlType for diesel::sql_types::Text {
+        const ON_POSTGRES: &'static str = "text";
+    }
 }
 
 /// Checks the rules that `M` declares in code: worth a call at start, or in a test, since broken ones do not fire.

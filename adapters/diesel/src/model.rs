@@ -30,6 +30,9 @@ pub trait Follow: Sized + Send + 'static {
     type Target: IntoUpdateTarget<Table = Self::Table>;
     /// The column that holds the rules.
     type RulesColumn: Column<Table = Self::Table> + Send + 'static;
+    /// The names of the columns that the model reads, as the database has them.
+    #[doc(hidden)]
+    const COLUMNS: &'static [&'static str];
 
     /// The row of this key.
     fn target(key: Self::Key) -> Self::Target;

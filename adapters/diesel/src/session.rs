@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use celerysalt::follow::{Moment, Plan};
+use celerysalt_migrations::check::{Column, Question};
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::AsSelect;
 use diesel::expression::{QueryMetadata, TypedExpressionType};
@@ -50,6 +51,12 @@ pub trait Session: Send {
     fn execute<Q>(&mut self, statement: Q) -> impl Future<Output = QueryResult<usize>> + Send
     where
         Q: QueryFragment<Self::Backend> + QueryId + Send;
+
+    /// Asks the database's catalog.
+    fn columns(
+        &mut self,
+        question: &Question,
+    ) -> impl Future<Output = QueryResult<Vec<Column>>> + Send;
 
     /// Runs a query of whole rows.
     fn load<M, E, ST, Q>(&mut self, query: Q) -> impl Future<Output = QueryResult<Vec<M>>> + Send

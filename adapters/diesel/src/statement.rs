@@ -1,5 +1,6 @@
 //! The statements of a save: the caller's own, with what Diesel's builder has no generic words for.
 
+use std::fmt::Write;
 use std::marker::PhantomData;
 
 use diesel::associations::HasTable;
@@ -7,7 +8,7 @@ use diesel::backend::Backend;
 use diesel::dsl::AsSelect;
 use diesel::expression::SelectableHelper;
 use diesel::query_builder::{
-    AsChangeset, AstPass, IntoUpdateTarget, Query, QueryFragment, QueryId,
+    AsChangeset, AstPass, IntoUpdateTarget, Query, QueryFragment, QueryId, debug_query,
 };
 use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
@@ -27,6 +28,22 @@ pub(crate) type RulesSql<M> = <<M as Follow>::RulesColumn as Expression>::SqlTyp
 
 /// The primary key's column.
 pub(crate) type KeyColumn<M> = <<M as Follow>::Table as Table>::PrimaryKey;
+
+/// A part of a statement as the database gets it, without the values; empty where it is none.
+pub(crate) fn sql<DB, Q>(part: &Q) -> String
+where
+    DB: Backend + Default,
+    DB::QueryBuilder: Default,
+    Q: QueryFragment<DB>,
+{
+    let mut sql = String::new();
+    // What cannot be written is the statement's own to report.
+    let _ = write!(sql, "{}", debug_query::<DB, _>(part));
+    if let Some(values) = sql.find(" -- binds: ") {
+        sql.truncate(values);
+    }
+    sql
+}
 
 /// One row of a model, in a place of SQL.
 struct One<M: Follow> {

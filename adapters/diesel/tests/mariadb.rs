@@ -1,4 +1,4 @@
-//! What is MySQL's own: keys of new rows.
+//! What is MySQL's own: keys of new rows, tables of other databases.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
@@ -108,6 +108,36 @@ fn tickets(conn: &mut Conn, key: &str) {
         "CREATE TABLE tickets (no bigint {key} PRIMARY KEY, title text NOT NULL, on_change_rules longtext NOT NULL DEFAULT ('[]'))"
     ))
     .unwrap();
+}
+
+mod grants {
+    use celerysalt_diesel::{FollowActions, Rules};
+    use diesel::prelude::*;
+
+    diesel::table! {
+        mysql.global_priv (host, user) {
+            host -> Text,
+            user -> Text,
+            #[sql_name = "Priv"]
+            json -> Json,
+        }
+    }
+
+    /// A table of the server's that has a column of JSON; its columns are `Host`, `User` and `Priv`.
+    #[derive(Queryable, Selectable, Identifiable, FollowActions)]
+    #[diesel(table_name = global_priv, primary_key(host, user))]
+    #[follow(rules = "json")]
+    pub struct Grant {
+        host: String,
+        user: String,
+        json: Rules,
+    }
+}
+
+#[test]
+fn the_check_at_start_looks_into_another_database_and_at_no_letter_case() {
+    let test = TestDb::new();
+    celerysalt_diesel::check_tables::<grants::Grant>(&mut test.connect()).unwrap();
 }
 
 #[test]

@@ -26,7 +26,7 @@ mod transaction;
 pub use attach::check_code_rules;
 pub use bulk::{FollowDeleteMany, FollowMany, FollowUpdateMany, FollowedMany};
 pub use celerysalt_macros::FollowActions;
-pub use check::{CheckError, TableProblem, check_tables};
+pub use check::{CheckError, CheckTables, TableProblem, check_tables};
 pub use column::Rules;
 pub use entity::{Follow, Followed};
 pub use error::FollowError;

@@ -14,7 +14,8 @@ use celerysalt::outbox::Relay;
 use celerysalt::prelude::*;
 use celerysalt::worker::InProcess;
 use celerysalt_diesel::{
-    FollowConnection, FollowInsert, FollowOn, FollowUpdate, InsertOn, Rules, UpdateOn,
+    CheckTables, FollowConnection, FollowInsert, FollowOn, FollowUpdate, InsertOn, Rules, UpdateOn,
+    check_tables,
 };
 use diesel::result::Error::RollbackTransaction;
 use tokio::runtime::Runtime;
@@ -59,11 +60,12 @@ fn run<C>(
     deliver: impl Fn() -> Result<(), Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>>
 where
-    C: FollowConnection,
+    C: FollowConnection<Backend: CheckTables<Order>>,
     Order: FollowOn<C::Backend>,
     NewOrder: InsertOn<Order, C::Backend>,
     NewStatus: UpdateOn<C::Backend>,
 {
+    check_tables::<Order>(conn)?;
     println!("1. Start: whatever an earlier run committed and did not deliver arrives now.");
     deliver()?;
 

@@ -93,6 +93,8 @@ fn a_diesel_model_gets_constants_and_changes_but_its_key() {
             pub tags: Vec<String>,
             #[diesel(skip_update)]
             pub total: i64,
+            #[diesel(select_expression = total.gt(0), select_expression_type = dsl::Gt<orders::total, i64>)]
+            pub is_paid: bool,
             pub on_change_rules: Rules,
         }
     });
@@ -110,6 +112,10 @@ fn a_diesel_model_gets_constants_and_changes_but_its_key() {
     assert!(out.contains(r#"model . field ("status")"#), "{out}");
     assert!(!out.contains(r#"model . field ("number")"#), "{out}");
     assert!(!out.contains(r#"model . field ("total")"#), "{out}");
+    for (column, is_read) in [("state", true), ("tags", true), ("is_paid", false)] {
+        let column = format!("crate :: schema :: orders :: {column} as");
+        assert_eq!(out.contains(&column), is_read, "{column}: {out}");
+    }
 }
 
 #[test]

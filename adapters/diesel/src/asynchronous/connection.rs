@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use celerysalt_migrations::check::{Column, Question};
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::AsSelect;
 use diesel::expression::{QueryMetadata, TypedExpressionType};
@@ -13,6 +14,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 
 use crate::backend::FollowBackend;
 use crate::session::Session;
+use crate::tables::Asked;
 
 /// A connection on which saves are followed: `AsyncPgConnection`, `AsyncMysqlConnection`,
 /// `SyncConnectionWrapper<SqliteConnection>`, and (features `async-bb8`, `async-deadpool`) pooled ones; from another
@@ -102,6 +104,12 @@ impl<C: FollowConnection> Session for Awaited<'_, C> {
         Q: QueryFragment<C::Backend> + QueryId + Send,
     {
         RunQueryDsl::execute(statement, self.0).await
+    }
+
+    async fn columns(&mut self, question: &Question) -> QueryResult<Vec<Column>> {
+        let rows =
+            RunQueryDsl::load::<<C::Backend as FollowBackend>::CatalogRow>(Asked(question), self.0);
+        Ok(rows.await?.into_iter().map(Into::into).collect())
     }
 
     async fn load<M, E, ST, Q>(&mut self, query: Q) -> QueryResult<Vec<M>>

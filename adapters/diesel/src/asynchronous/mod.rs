@@ -43,12 +43,14 @@
 //! [`Unknown`](diesel::result::DatabaseErrorKind::Unknown) (`Deadlock found …`), where Diesel's own tells
 //! [`SerializationFailure`](diesel::result::DatabaseErrorKind::SerializationFailure).
 
+mod check;
 mod connection;
 mod inbox;
 mod many;
 mod pool;
 mod save;
 
+pub use check::check_tables;
 pub use connection::FollowConnection;
 pub use inbox::once;
 pub use many::{FollowMany, OnDieselAsync};

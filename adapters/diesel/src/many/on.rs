@@ -1,6 +1,5 @@
 //! What a model needs to be able to on a database, to be saved in bulk there.
 
-use std::fmt::Write;
 use std::future::Future;
 use std::hash::Hash;
 
@@ -8,7 +7,7 @@ use diesel::QuerySource;
 use diesel::associations::HasTable;
 use diesel::dsl::AsSelect;
 use diesel::expression::SelectableHelper;
-use diesel::query_builder::{QueryFragment, debug_query};
+use diesel::query_builder::QueryFragment;
 use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
@@ -21,7 +20,7 @@ use crate::column::Rules;
 use crate::model::Follow;
 use crate::on::FollowOn;
 use crate::session::Session;
-use crate::statement::{From, Returning, RulesSql};
+use crate::statement::{self, From, Returning, RulesSql};
 use crate::writing::Writing;
 
 /// A model that can be saved in bulk on a database. Nothing here is implemented by hand.
@@ -170,12 +169,6 @@ where
     }
 
     fn sql<Q: QueryFragment<DB>>(part: &Q) -> String {
-        let mut sql = String::new();
-        // What cannot be written is the statement's own to report.
-        let _ = write!(sql, "{}", debug_query::<DB, _>(part));
-        if let Some(values) = sql.find(" -- binds: ") {
-            sql.truncate(values);
-        }
-        sql
+        statement::sql::<DB, Q>(part)
     }
 }

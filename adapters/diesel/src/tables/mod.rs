@@ -1,5 +1,6 @@
 //! Writes to the library's own tables, over the connection of the save.
 
+mod catalog;
 mod events;
 mod pending;
 mod receipt;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::backend::FollowBackend;
 use crate::session::Session;
 
+pub(crate) use catalog::{Asked, CatalogRow};
 pub(crate) use events::insert_events;
 pub(crate) use pending::DeleteIntents;
 pub(crate) use receipt::insert_receipt;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use celerysalt::inbox::{Once, Receipt};
 use celerysalt_diesel::asynchronous::{self, OnDieselAsync};
 use celerysalt_diesel::{
-    Changes, DeleteMany, Error, Follow, FollowManyOn, FollowOn, FollowedMany, InsertOn, SetNotCalled, UpdateMany, UpdateOn,
+    Changes, CheckError, CheckTables, DeleteMany, Error, Follow, FollowManyOn, FollowOn, FollowedMany, InsertOn, SetNotCalled, UpdateMany, UpdateOn,
 };
 use diesel::query_builder::{AsChangeset, IntoUpdateTarget, QueryFragment};
 use tokio::runtime::Runtime;
@@ -32,6 +32,14 @@ pub fn insert_once(receipt: &Receipt, conn: &mut Conn, end: impl FnOnce() -> Res
         let order = asynchronous::FollowInsert::insert_and_follow(order, conn).await?;
         end().map(|()| order.id)
     }))
+}
+
+/// The check at start.
+pub fn check_tables<M>(conn: &mut Conn) -> Result<(), CheckError>
+where
+    Db: CheckTables<M>,
+{
+    RUNTIME.block_on(asynchronous::check_tables::<M>(&mut **conn))
 }
 
 /// The async saves of a model.

@@ -74,6 +74,8 @@ pub(super) struct FieldInfo<'a> {
     pub(super) name: String,
     /// The name in `table!`.
     pub(super) column: Ident,
+    /// Whether it is read of that column as it stands.
+    pub(super) is_column: bool,
     pub(super) kind: Kind,
     pub(super) none_is_null: Option<bool>,
     /// The database makes it; Diesel leaves it out of changes.
@@ -96,6 +98,7 @@ impl<'a> FieldInfo<'a> {
             field,
             name: ident.to_string(),
             column: field.ident.clone().unwrap_or(ident),
+            is_column: true,
             kind: Kind::Plain,
             none_is_null: None,
             is_generated: false,
@@ -115,7 +118,13 @@ impl<'a> FieldInfo<'a> {
         if meta.path.is_ident("column_name") {
             self.column = path_or_text(meta.value()?)?.require_ident()?.clone();
         } else if meta.path.is_ident("embed") {
+            self.is_column = false;
             self.kind = Kind::Skipped;
+        } else if meta.path.is_ident("select_expression") {
+            self.is_column = false;
+            skip(meta)?;
+        } else if meta.path.is_ident("select_expression_type") {
+            meta.value()?.parse::<Type>()?;
         } else if meta.path.is_ident("treat_none_as_null") {
             self.none_is_null = Some(meta.value()?.parse::<syn::LitBool>()?.value);
         } else if meta.path.is_ident("skip_update") {

@@ -116,6 +116,8 @@ fn model_impl(
     let path = &table.path;
     let keys = keys(input, fields, table)?;
     let key_types: Vec<_> = keys.iter().map(|key| &key.field.ty).collect();
+    let columns = fields.iter().filter(|field| field.is_column);
+    let columns = columns.map(|field| &field.column);
     let key_columns = keys.iter().map(|key| &key.column);
     let key_idents: Vec<_> = keys.iter().map(|key| &key.field.ident).collect();
     let (key_type, key_value) = match key_types.as_slice() {
@@ -141,6 +143,9 @@ fn model_impl(
             type KeyParts = (#(#key_types,)*);
             type Target = #private::diesel::dsl::Find<#path::table, #key_type>;
             type RulesColumn = #path::#rules_column;
+            const COLUMNS: &'static [&'static str] = &[
+                #(<#path::#columns as #private::diesel::Column>::NAME),*
+            ];
 
             fn target(key: Self::Key) -> Self::Target {
                 #private::diesel::QueryDsl::find(#path::table, key)

@@ -1,22 +1,26 @@
 //! What is wrong with tables, and how to mend it.
 
-use sea_orm::DbErr;
+use std::error::Error;
 
-/// Why tables cannot be relied on.
+/// Why tables cannot be relied on; `D` is the error of the ORM.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum CheckError {
-    /// The tables are not what saves of a model need.
-    #[error("the tables are not fit for saves of `{model}` to be followed: {}", list(.problems))]
+pub enum CheckError<D: Error> {
+    /// The tables are not what saves of models need.
+    #[error(
+        "the tables are not fit for saves of {} to be followed: {}",
+        names(.models),
+        list(.problems)
+    )]
     Unfit {
-        /// The model.
-        model: &'static str,
+        /// The models.
+        models: Vec<&'static str>,
         /// Each problem with table, column and remedy.
         problems: Vec<TableProblem>,
     },
     /// The database did not answer.
     #[error(transparent)]
-    Database(#[from] DbErr),
+    Database(#[from] D),
 }
 
 /// What is wrong with a table. Displays as problem and remedy.
@@ -26,20 +30,18 @@ pub enum CheckError {
 pub enum TableProblem {
     /// A table of this crate's is missing or older than this version.
     #[error(
-        "table `{table}` is not there, or lacks columns; run the migrations (`celerysalt_migrations::sea_orm::up`)"
+        "table `{table}` is not there, or lacks columns; run the migrations of `celerysalt_migrations` (over SeaORM `sea_orm::up`, \
+         over Diesel `diesel::source`, or print them: `celerysalt migrations print`)"
     )]
     NotMigrated { table: &'static str },
-    /// The entity's table is missing.
+    /// The model's table is missing.
     #[error(
-        "there is no table `{table}`; create it, or mend `table_name` (and the connection's database or schema)"
+        "there is no table `{table}`; create it, or mend the model's table name (and the connection's database or schema)"
     )]
-    NoTable { table: &'static str },
-    /// A column of the entity is missing.
-    #[error("table `{table}` has no column `{column}`; add it, or mend `column_name`")]
-    NoColumn {
-        table: &'static str,
-        column: &'static str,
-    },
+    NoTable { table: String },
+    /// A column of the model is missing.
+    #[error("table `{table}` has no column `{column}`; add it, or mend the model's column name")]
+    NoColumn { table: String, column: &'static str },
     /// The rules column is missing.
     #[error(
         "table `{table}` has no column `{column}` for the rules; add it: \
@@ -47,27 +49,35 @@ pub enum TableProblem {
         default_of(.needed)
     )]
     NoRules {
-        table: &'static str,
+        table: String,
         column: &'static str,
         needed: &'static str,
     },
     /// The rules column is of a type that does not hold them.
     #[error("`{table}.{column}` is to hold the rules and is of type {found}; make it {needed}")]
     WrongType {
-        table: &'static str,
+        table: String,
         column: &'static str,
         found: String,
         needed: &'static str,
+    },
+    /// The rules column is of a type that holds them, but not of the one that the model says.
+    #[error(
+        "`{table}.{column}` holds the rules and is of type {found} in the database, and {said} in the model; make them \
+         the same"
+    )]
+    OtherType {
+        table: String,
+        column: &'static str,
+        found: String,
+        said: &'static str,
     },
     /// The rules column may be null.
     #[error(
         "`{table}.{column}` holds the rules and may be NULL; \
          `UPDATE {table} SET {column} = '[]' WHERE {column} IS NULL`, then make it NOT NULL with default ('[]')"
     )]
-    Nullable {
-        table: &'static str,
-        column: &'static str,
-    },
+    Nullable { table: String, column: &'static str },
 }
 
 /// The default of a new rules column: MySQL takes none for `json` but an expression, and SQLite none for a column that is
@@ -77,6 +87,11 @@ fn default_of(needed: &str) -> &'static str {
         "json" => "('[]')",
         _ => "'[]'",
     }
+}
+
+fn names(models: &[&str]) -> String {
+    let models: Vec<_> = models.iter().map(|model| format!("`{model}`")).collect();
+    models.join(", ")
 }
 
 fn list(problems: &[TableProblem]) -> String {
