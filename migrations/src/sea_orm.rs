@@ -1,22 +1,21 @@
 //! The migrations for SeaORM: one line in a `MigrationTrait` of your own.
 //!
 //! ```
-//! # use sea_orm::DbErr;
-//! # struct SchemaManager<'c>(&'c sea_orm::DatabaseConnection);
-//! # impl SchemaManager<'_> { fn get_connection(&self) -> &sea_orm::DatabaseConnection { self.0 } }
-//! # struct Migration;
-//! // #[async_trait::async_trait]
-//! // impl MigrationTrait for Migration {
-//! # impl Migration {
-//!     async fn up(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+//! use sea_orm_migration::prelude::*;
+//!
+//! #[derive(DeriveMigrationName)]
+//! pub struct Migration;
+//!
+//! #[async_trait::async_trait]
+//! impl MigrationTrait for Migration {
+//!     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
 //!         celerysalt_migrations::sea_orm::up(manager.get_connection()).await
 //!     }
 //!
-//!     async fn down(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+//!     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
 //!         celerysalt_migrations::sea_orm::down(manager.get_connection()).await
 //!     }
-//! // }
-//! # }
+//! }
 //! ```
 //!
 //! Or without a migrator, at the start of the program:

@@ -6,6 +6,7 @@
 mod databases;
 mod subject;
 
+use ::sea_orm::{ConnectionTrait, DbErr};
 use celerysalt_migrations::{
     down_sql, migrations, sea_orm as for_sea_orm, sqlx as for_sqlx, up_sql,
 };
@@ -14,6 +15,7 @@ use diesel::connection::BoxableConnection;
 use diesel::migration::{
     Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion,
 };
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{MigrationType, Migrator};
 use subject::Subject;
@@ -106,6 +108,25 @@ async fn sea_orm_in_a_transaction<S: Subject>() {
     database.close().await;
 }
 
+async fn sea_orm_migrator_beside_the_users_own_migrations<S: Subject>() {
+    let (database, fresh) = (S::empty().await, fresh::<S>().await);
+    let db = database.sea_orm();
+    for _ in 0..2 {
+        OwnOfSeaOrm::up(&db, None).await.unwrap();
+        assert_eq!(database.schema().await, fresh);
+    }
+    assert_eq!(database.count("mine").await, 0);
+    // The newest is the user's own.
+    OwnOfSeaOrm::down(&db, Some(1)).await.unwrap();
+    assert_eq!(database.schema().await, fresh);
+    OwnOfSeaOrm::down(&db, None).await.unwrap();
+    assert_eq!(database.schema().await, NOTHING);
+    OwnOfSeaOrm::up(&db, None).await.unwrap();
+    OwnOfSeaOrm::refresh(&db).await.unwrap();
+    assert_eq!(database.schema().await, fresh);
+    database.close().await;
+}
+
 async fn diesel_beside_the_users_own_source<S: Subject>() {
     let database = S::empty().await;
     for run in [STEPS + 1, 0] {
@@ -178,10 +199,61 @@ routes!(
         sqlx_beside_the_users_own_migrator,
         sea_orm,
         sea_orm_in_a_transaction,
+        sea_orm_migrator_beside_the_users_own_migrations,
         diesel_beside_the_users_own_source,
         upgraded_equals_fresh,
     ]
 );
+
+/// A user's own migrator, with ours among its migrations.
+struct OwnOfSeaOrm;
+
+impl MigratorTrait for OwnOfSeaOrm {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(CelerySalt), Box::new(Mine)]
+    }
+}
+
+struct CelerySalt;
+
+impl sea_orm_migration::MigrationName for CelerySalt {
+    fn name(&self) -> &'static str {
+        "m20260101_000001_celerysalt"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CelerySalt {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for_sea_orm::up(manager.get_connection()).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for_sea_orm::down(manager.get_connection()).await
+    }
+}
+
+struct Mine;
+
+impl sea_orm_migration::MigrationName for Mine {
+    fn name(&self) -> &'static str {
+        "m20260101_000002_mine"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Mine {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let db = manager.get_connection();
+        let create = "CREATE TABLE mine (id INTEGER)";
+        db.execute_unprepared(create).await.map(drop)
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let db = manager.get_connection();
+        db.execute_unprepared("DROP TABLE mine").await.map(drop)
+    }
+}
 
 /// A user's own migration, as the `diesel` command names them.
 #[derive(Clone, Copy)]
