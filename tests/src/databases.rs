@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::outbox::SharedOutbox;
-use celerysalt_sql::SqlOutbox;
+use celerysalt::rule_table::RuleTable;
+use celerysalt_sql::{SqlOutbox, SqlRules};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use tempfile::TempDir;
 
@@ -138,6 +139,15 @@ pub fn outbox(db: &DatabaseConnection) -> SharedOutbox {
             db.get_postgres_connection_pool().clone(),
         )),
     }
+}
+
+/// The table of rules in a pool's database.
+pub fn rules(db: &DatabaseConnection) -> RuleTable {
+    RuleTable::new(Arc::new(match db.get_database_backend() {
+        DbBackend::Sqlite => SqlRules::sqlite(db.get_sqlite_connection_pool().clone()),
+        DbBackend::MySql => SqlRules::mysql(db.get_mysql_connection_pool().clone()),
+        _ => SqlRules::postgres(db.get_postgres_connection_pool().clone()),
+    }))
 }
 
 /// Whether a connection is to SQLite.

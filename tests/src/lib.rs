@@ -17,6 +17,7 @@ pub mod fixture;
 pub mod order;
 pub mod relaying;
 pub mod report;
+pub mod rule_table;
 pub mod soak;
 pub mod tell;
 pub mod trial;

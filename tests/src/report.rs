@@ -9,8 +9,8 @@ use crate::cases::GROUPS;
 #[derive(Debug, Default)]
 pub struct Report {
     rows: Vec<(String, Cells)>,
-    /// Why not, of which row, and how many cases of each group.
-    lacking: BTreeMap<(&'static str, usize), [usize; GROUPS.len()]>,
+    /// Why not, of which row, and which cases of which group.
+    lacking: BTreeMap<(&'static str, usize), Vec<(usize, &'static str)>>,
     failed: Vec<String>,
 }
 
@@ -47,14 +47,34 @@ impl Report {
     }
 
     /// A case that asks for what the adapter cannot do by its nature, and why not.
-    pub fn lacks(&mut self, row: usize, group: usize, reason: &'static str) {
+    pub fn lacks(&mut self, row: usize, group: usize, case: &'static str, reason: &'static str) {
         self.rows[row].1[group].lacking += 1;
-        self.lacking.entry((reason, row)).or_default()[group] += 1;
+        let lacking = self.lacking.entry((reason, row)).or_default();
+        lacking.push((group, case));
     }
 
     /// Whether a case failed.
     pub fn has_failed(&self) -> bool {
         !self.failed.is_empty()
+    }
+
+    /// Each reason, and for whom it stands in the way of which cases.
+    fn fmt_lacking(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut reasons: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
+        for ((reason, row), cases) in &self.lacking {
+            let rows = reasons.entry(reason).or_default().entry(cases).or_default();
+            rows.push(self.rows[*row].0.as_str());
+        }
+        for (reason, lacking) in reasons {
+            writeln!(f, "n/a, since {reason}:")?;
+            for (cases, rows) in lacking {
+                writeln!(f, "    {}:", rows.join(", "))?;
+                for (group, case) in cases {
+                    writeln!(f, "        {}: {case}", GROUPS[*group].name)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn width_of_names(&self) -> usize {
@@ -79,26 +99,12 @@ impl fmt::Display for Report {
             }
             writeln!(f)?;
         }
-        let mut last = "";
-        for ((reason, row), groups) in &self.lacking {
-            if *reason != last {
-                writeln!(f, "n/a, since {reason}:")?;
-                last = reason;
-            }
-            writeln!(f, "    {}: {}", self.rows[*row].0, counts(groups))?;
-        }
+        self.fmt_lacking(f)?;
         for failed in &self.failed {
             writeln!(f, "FAILED {failed}")?;
         }
         Ok(())
     }
-}
-
-/// The groups that have some, and how many.
-fn counts(groups: &[usize]) -> String {
-    let some = groups.iter().zip(&GROUPS).filter(|(count, _)| **count > 0);
-    let counts = some.map(|(count, group)| format!("{} {count}", group.name));
-    counts.collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Cell {
@@ -126,7 +132,8 @@ mod tests {
     fn the_table_tells_what_passed_what_failed_and_what_cannot_be() {
         let mut report = Report::of(["plain sqlite".to_owned(), "diesel sqlite".to_owned()]);
         report.ran(0, 0, "fires", true);
-        report.lacks(0, 0, "there is no lock");
+        report.lacks(0, 0, "waits", "there is no lock");
+        report.lacks(1, 0, "waits", "there is no lock");
         assert!(!report.has_failed());
         report.ran(1, 0, "fires", false);
         assert!(report.has_failed());
@@ -142,7 +149,8 @@ mod tests {
                 "1 n/a 1",
                 "0 FAILED 1",
                 "n/a, since there is no lock:",
-                "plain sqlite: firing 1",
+                "plain sqlite, diesel sqlite:",
+                "firing: waits",
                 "FAILED diesel sqlite, firing: fires",
             ]
         );

@@ -48,7 +48,7 @@ impl Kit {
             for (group, cases) in GROUPS.iter().enumerate() {
                 for case in cases.cases {
                     match case.lacking(&row.adapter, row.kind) {
-                        Some(reason) => self.report().lacks(at, group, reason),
+                        Some(reason) => self.report().lacks(at, group, case.name, reason),
                         None => trials.push(self.trial(at, group, *case)),
                     }
                 }

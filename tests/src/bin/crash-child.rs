@@ -6,12 +6,13 @@ use std::sync::Arc;
 use celerysalt::clock::SystemClock;
 use celerysalt_tests::act::Act;
 use celerysalt_tests::bench::Bench;
-use celerysalt_tests::{adapters, boundary, cases, databases, relaying};
+use celerysalt_tests::{adapters, boundary, cases, databases, relaying, rule_table};
 
 /// - `save ADAPTER DATABASE URL FORM ACT ID N` saves, SIGKILLed right after statement N.
 /// - `case ADAPTER DATABASE URL CASE` runs a case of the kit that counts the statements of its process.
 /// - `relay URL JOURNAL N` delivers what is due, SIGKILLed right after statement N.
 /// - `handle URL JOURNAL N` delivers what is due, SIGKILLed in the handler of event N.
+/// - `follow ADAPTER DATABASE URL ID` saves an order again and again, until a rule of the table fires.
 ///
 /// Exits 0 when it got to the end before.
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -42,6 +43,11 @@ async fn main() {
             let db = databases::connect(url).await;
             let n = n.parse().unwrap();
             relaying::drain_and_die(&db, journal.into(), Arc::new(SystemClock), n).await;
+        }
+        ["follow", adapter, kind, url, id] => {
+            let (adapter, kind) = (adapters::named(adapter), kind.parse().unwrap());
+            let bench = Bench::open(adapter, kind, (*url).to_owned(), None).await;
+            rule_table::save_until_it_fires(bench, id.parse().unwrap()).await;
         }
         other => panic!("unknown arguments {other:?}"),
     }

@@ -1,6 +1,7 @@
 //! The table of rules: the conformance kit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use celerysalt::rule_table::conformance::Subject;
 use celerysalt::rule_table::{RuleStore, RuleStoreError, RuleWrite, SharedRuleStore};
@@ -91,6 +92,28 @@ kit!(
     SqlitePool,
     SqlRules::sqlite
 );
+
+/// What is asked twice a second would be seen too; here nobody asks.
+#[tokio::test]
+async fn postgres_tells_of_a_write() {
+    let database = databases::postgres::Postgres::fresh().await;
+    let (store, other) = (
+        SqlRules::postgres(database.pool.clone()),
+        SqlRules::postgres(database.pool.clone()),
+    );
+    let told = async {
+        for revision in 0..3 {
+            let written = async { other.write(&put("a")).await };
+            let (told, written) = tokio::join!(store.changed(revision), written);
+            told.unwrap();
+            assert_eq!(written.unwrap().unwrap().revision, revision + 1);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), told)
+        .await
+        .unwrap();
+    database.close().await;
+}
 
 /// Text of the database's that is no JSON: PostgreSQL does not let it in.
 #[tokio::test]
