@@ -221,6 +221,11 @@ impl Bench {
         assert_eq!(done.rows_affected(), 1);
     }
 
+    /// Does something to the tables.
+    pub async fn execute(&self, sql: &str) {
+        self.raw.execute_unprepared(sql).await.unwrap();
+    }
+
     /// How many rows a query counts, in a column `n`.
     pub async fn count(&self, sql: &str) -> i64 {
         let rows = self.query(sql.to_owned(), []).await;

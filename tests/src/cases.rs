@@ -14,18 +14,20 @@ mod merging;
 mod old_row;
 mod operators;
 mod outside;
+mod tables;
 mod templates;
 mod transactions;
 
 use crate::case::{Case, Group};
 
 /// Every group.
-pub const GROUPS: [Group; 16] = [
+pub const GROUPS: [Group; 17] = [
     firing::GROUP,
     operators::GROUP,
     old_row::GROUP,
     merging::GROUP,
     attaching::GROUP,
+    tables::GROUP,
     outside::GROUP,
     templates::GROUP,
     chains::GROUP,

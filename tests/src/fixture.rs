@@ -23,6 +23,11 @@ pub trait Fixture: Send + Sync {
         panic!("no inbox, for {receipt} that does {steps:?}")
     }
 
+    /// The check at start: what it finds wrong with the tables, as the adapter tells it.
+    async fn check(&self) -> Result<(), String> {
+        panic!("no check at start")
+    }
+
     /// The row, as a caller loads it.
     async fn load(&self, id: Uuid) -> Option<Order>;
 
@@ -101,6 +106,8 @@ pub enum Need {
     Inbox,
     /// The history of saves.
     History,
+    /// A check at start whether the tables fit.
+    Check,
     /// A rule that does not fire costs no statement.
     FreeRules,
 }

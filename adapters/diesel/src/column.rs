@@ -24,7 +24,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Rules(CoreRules);
 
 impl Rules {
-    /// No rules.
+    /// No rules. Saved in the place of those that a row has they take none of them out: that is
+    /// [`clear`](celerysalt::rules::Rules::clear) on the loaded ones.
     pub fn new() -> Self {
         Self::default()
     }

@@ -126,6 +126,24 @@ impl Rules {
         }
     }
 
+    /// Takes everything out, also what cannot be read. Unlike [`new`](Self::new) it remembers what was loaded, so that a save
+    /// takes these rules out of the row.
+    ///
+    /// ```
+    /// use celerysalt::rules::Rules;
+    ///
+    /// # let rule = r#"[{"id": "a", "field_name": "x", "operator": "changed", "event_class": "x.changed", "event_data": {}}]"#;
+    /// let stored = Rules::loaded(rule);
+    /// let mut rules = stored.clone();
+    /// rules.clear();
+    /// assert!(Rules::merge(&stored, &rules).is_empty());
+    /// // Nobody knows what these were loaded with, so nothing is taken out.
+    /// assert_eq!(Rules::merge(&stored, &Rules::new()).len(), 1);
+    /// ```
+    pub fn clear(&mut self) {
+        self.touch().clear();
+    }
+
     /// Keeps the rules for which `keep` says so. Broken entries stay.
     pub fn retain(&mut self, mut keep: impl FnMut(&Rule) -> bool) {
         self.touch()

@@ -114,6 +114,11 @@ macro_rules! fixture {
                     self.with(|conn| celerysalt_diesel::once(receipt, conn, work))
                 }
 
+                async fn check(&self) -> Result<(), String> {
+                    let checked = self.with(|conn| celerysalt_diesel::check_tables::<Row>(conn));
+                    checked.map_err(|error| error.to_string())
+                }
+
                 async fn load(&self, id: Uuid) -> Option<Order> {
                     let key: Id = Stored::of(id);
                     let query = orders::table.find(key);

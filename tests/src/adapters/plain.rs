@@ -42,6 +42,7 @@ pub(super) const LOCKED: Adapter = Adapter {
 fn lacks(kind: Kind, need: Need) -> Option<&'static str> {
     match (kind, need) {
         (_, Need::Bulk) => Some("a plain struct is saved alone"),
+        (_, Need::Check) => Some("a plain struct's table is the user's own"),
         (Kind::Postgres, Need::GoesOnAfterFailure) => Some(super::ABORTED),
         _ => None,
     }

@@ -61,7 +61,7 @@ pub const POOL: Adapter = Adapter {
         ),
         Need::Bulk => Some("a bulk save has a transaction of its own on a pool too"),
         Need::Inbox => Some("a handler that takes effect once works in a transaction"),
-        Need::LockedRow | Need::History => None,
+        Need::LockedRow | Need::History | Need::Check => None,
     },
     open: |_, url| open(Way::Pool, url),
     ..FOLLOW
@@ -121,6 +121,11 @@ impl Fixture for SeaOrm {
             Ok(())
         };
         celerysalt_sea_orm::once(receipt, &self.db, work).await
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        let checked = celerysalt_sea_orm::check_tables::<model::Entity>(&self.db).await;
+        checked.map_err(|error| error.to_string())
     }
 
     async fn load(&self, id: Uuid) -> Option<Order> {

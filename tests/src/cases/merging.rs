@@ -19,6 +19,9 @@ const CASES: &[Case] = &[
     case!(both_at_once).needs(LOCKED),
     case!(an_edit_of_a_rule_that_is_gone_does_not_revive_it).needs(LOCKED),
     case!(what_the_caller_removes_is_gone),
+    case!(what_the_caller_clears_is_gone),
+    case!(what_was_attached_meanwhile_is_not_cleared).needs(LOCKED),
+    case!(rules_that_were_never_loaded_take_none_away).needs(LOCKED),
     case!(what_the_caller_edits_is_edited),
     case!(the_rules_column_alone_fires_nothing),
     case!(the_rules_column_alone_fires_no_level_rule).needs(LOCKED),
@@ -106,6 +109,49 @@ async fn what_the_caller_removes_is_gone(bench: Bench) {
     order.on_change_rules.remove("a").unwrap();
     let now = bench.update(&order, rules_of(&order)).await;
     assert_eq!(ids(&now), ["b"]);
+}
+
+async fn what_the_caller_clears_is_gone(bench: Bench) {
+    let loaded = bench.stored([remembered("a"), paid().id("b")]).await;
+    let mut order = loaded.clone();
+    order.on_change_rules.clear();
+    let now = bench.update(&loaded, rules_of(&order)).await;
+    assert_eq!(ids(&now), [""; 0]);
+    // Cleared and filled anew.
+    let loaded = bench.stored([remembered("a"), remembered("b")]).await;
+    let mut order = loaded.clone();
+    order.on_change_rules.clear();
+    let anew = [remembered("c"), paid().id("b")];
+    order.on_change_rules.extend(anew);
+    let now = bench.update(&loaded, Change::everything(&order)).await;
+    assert_eq!(ids(&now), ["b", "c"]);
+    let now = bench.update(&now, status("paid")).await;
+    assert_eq!(bench.topics(&now).await, ["order.paid"]);
+}
+
+async fn what_was_attached_meanwhile_is_not_cleared(bench: Bench) {
+    let mut stale = bench.stored([remembered("a"), remembered("b")]).await;
+    let mut other = stale.clone();
+    other.on_change_rules.push(remembered("theirs"));
+    bench.update(&other, rules_of(&other)).await;
+    stale.on_change_rules.clear();
+    let now = bench.update(&stale, Change::everything(&stale)).await;
+    assert_eq!(ids(&now), ["theirs"]);
+}
+
+async fn rules_that_were_never_loaded_take_none_away(bench: Bench) {
+    let order = bench.stored([remembered("a"), remembered("b")]).await;
+    let none = Change::of().on_change_rules(Rules::new());
+    let now = bench.update(&order, none).await;
+    assert_eq!(ids(&now), ["a", "b"]);
+    // They add, and replace the rule of an id that is there; a row that was replaced as a whole is no other matter.
+    let own = Rules::from(vec![paid().id("b"), remembered("mine")]);
+    let everything = Change::everything(&now).on_change_rules(own);
+    let now = bench.update(&now, everything).await;
+    assert_eq!(ids(&now), ["a", "b", "mine"]);
+    let now = bench.update(&now, status("paid")).await;
+    assert_eq!(bench.topics(&now).await, ["order.paid"]);
+    assert_eq!(ids(&now), ["a", "mine"]);
 }
 
 async fn what_the_caller_edits_is_edited(bench: Bench) {

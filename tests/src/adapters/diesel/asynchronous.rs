@@ -101,6 +101,13 @@ macro_rules! fixture {
                     outcome
                 }
 
+                async fn check(&self) -> Result<(), String> {
+                    let mut conn = self.connection().await;
+                    let checked = asynchronous::check_tables::<Row>(&mut conn).await;
+                    self.give_back(conn);
+                    checked.map_err(|error| error.to_string())
+                }
+
                 async fn load(&self, id: Uuid) -> Option<Order> {
                     let mut conn = self.connection().await;
                     let key: Id = Stored::of(id);
