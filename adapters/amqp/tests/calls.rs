@@ -231,7 +231,7 @@ async fn called(client: &RpcClient, disturb: impl Future<Output = ()>) -> Ends {
                     .call(&client, Duration::from_secs(20))
                     .await;
                 // Leaves the machine to those who disturb.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 ends.push((a % 900, end));
                 a += 4;
             }
@@ -311,9 +311,7 @@ async fn calls_over_rabbitmq_while_its_connections_are_closed_end_with_an_answer
                         .is_ok()
                 })
                 .await;
-                tokio::task::block_in_place(|| {
-                    node.ctl(&["close_all_connections", "--global", "a test"])
-                });
+                tokio::task::block_in_place(|| node.close_connections());
             }
         })
         .await;

@@ -169,7 +169,7 @@ async fn a_handler_outlives_the_patience_of_its_broker_uncounted_and_alone() {
     let node = OwnNode::start();
     // It looks for what it waits for once a minute unless told.
     let impatient = "application:set_env([{rabbit, [{consumer_timeout, 1000}, {channel_tick_interval, 200}]}]).";
-    tokio::task::block_in_place(|| node.ctl(&["eval", impatient]));
+    tokio::task::block_in_place(|| node.eval(impatient));
     let broker = node.builder().build();
     broker.declare(&spec("svc")).await.unwrap();
     let (slow, tally) = (Slow::new(), Tally::default());

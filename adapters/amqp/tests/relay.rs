@@ -12,7 +12,7 @@ use std::time::Duration;
 use celerysalt::broker::{Broker, DeadSelection, QueueSpec};
 use celerysalt::event::Envelope;
 use celerysalt::outbox::{
-    DeadLetterStore, Drained, OutboxStore, Relay, RelayBuilder, SharedOutbox, ToBroker,
+    Backoff, DeadLetterStore, Drained, OutboxStore, Relay, RelayBuilder, SharedOutbox, ToBroker,
 };
 use celerysalt::testing::TestClock;
 use celerysalt_amqp::AmqpBroker;
@@ -30,7 +30,12 @@ const EVENTS: usize = 601;
 const IN_THE_MIDDLE: usize = 300;
 
 fn relay(store: &SharedOutbox, broker: &AmqpBroker) -> RelayBuilder {
-    let destination = ToBroker::new(Arc::new(broker.clone()));
+    // What failed while the broker was away is tried again soon after it is back.
+    let backoff = Backoff {
+        max: Duration::from_secs(2),
+        ..Backoff::default()
+    };
+    let destination = ToBroker::new(Arc::new(broker.clone())).with_backoff(backoff);
     Relay::builder(Arc::clone(store), Arc::new(destination))
 }
 
@@ -182,7 +187,7 @@ async fn a_relay_whose_connections_are_closed_and_whose_broker_is_killed_loses_n
                 node.kill();
                 node.up();
             }
-            _ => node.ctl(&["close_all_connections", "--global", "a test"]),
+            _ => node.close_connections(),
         });
     }
     stop.send_replace(true);
