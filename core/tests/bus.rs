@@ -259,24 +259,6 @@ async fn a_requeue_keeps_the_message_as_it_was() {
 }
 
 #[tokio::test]
-async fn an_expired_message_is_dropped() {
-    let bench = Bench::new().await;
-    let mut event = bench.event("order.paid");
-    event.meta.expires = Some(bench.clock.now() + TimeDelta::seconds(1));
-    bench.publish(event.clone()).await;
-    bench.publish(event).await;
-    let mut consumer = bench.consume(0).await;
-    bench.clock.advance(SECOND);
-    assert!(
-        ready(&mut consumer).is_some(),
-        "not after that instant; at it is allowed"
-    );
-    bench.clock.advance(SECOND);
-    assert!(ready(&mut consumer).is_none());
-    assert_eq!(bench.broker.stats("svc").unwrap().ready, 0);
-}
-
-#[tokio::test]
 async fn dead_letters_are_listed_replayed_and_purged() {
     let bench = Bench::new().await;
     let mut ids = Vec::new();

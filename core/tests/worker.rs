@@ -6,7 +6,7 @@ mod worker_support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use celerysalt::broker::QueueStats;
+use celerysalt::broker::{QueueSpec, QueueStats};
 use celerysalt::chain::Chain;
 use celerysalt::clock::Clock;
 use celerysalt::handler::{HandlerDef, HandlerError, RateLimit, VersionSpec};
@@ -397,7 +397,7 @@ async fn versions_choose_handlers() {
 }
 
 #[tokio::test]
-async fn an_event_that_no_handler_takes_is_done() {
+async fn an_event_of_a_version_that_no_handler_takes_is_done() {
     let log = Log::default();
     let bus = bus([HandlerDef {
         version: VersionSpec::AtLeast(2),
@@ -407,6 +407,96 @@ async fn an_event_that_no_handler_takes_is_done() {
     bus.publish(&paid(7)).await.unwrap();
     bus.run_until_idle().await;
     assert_eq!((log.take().len(), bus.stats()), (0, QueueStats::default()));
+}
+
+/// A binding that outlived its handler, say: the events that it brings are kept for who knows what to do with them.
+#[tokio::test]
+async fn an_event_of_a_topic_that_no_handler_subscribes_to_is_a_dead_letter() {
+    let log = Log::default();
+    let bus = bus([log.handler("h")]).await;
+    let left_over = QueueSpec {
+        name: "test".to_owned(),
+        bindings: vec!["invoice.#".to_owned()],
+        max_priority: 10,
+    };
+    bus.broker().declare(&left_over).await.unwrap();
+    let publisher = bus.publisher();
+    let id = publisher
+        .publish_json("invoice.sent", None, json!({}), PublishOptions::default())
+        .await
+        .unwrap();
+    bus.run_until_idle().await;
+    let dead = bus.dead_letters().await;
+    let [letter] = &dead[..] else {
+        panic!("{dead:?}")
+    };
+    assert_eq!(
+        (letter.envelope.id, &letter.reason.handler, &*letter.origin),
+        (id, &None, "test")
+    );
+    assert!(
+        letter.reason.error.contains("`invoice.sent`"),
+        "{}",
+        letter.reason.error
+    );
+}
+
+/// An error is not lost because nobody wants the event any more.
+#[tokio::test]
+async fn a_retry_that_comes_too_late_is_a_dead_letter_with_its_error() {
+    let log = Log::default();
+    let bus = bus([failing(&log, "mail", failed(true)), log.handler("other")]).await;
+    let options = PublishOptions {
+        expires: Some(bus.clock().now() + TimeDelta::seconds(60)),
+        ..Default::default()
+    };
+    paid(7)
+        .publish_with(bus.publisher(), options)
+        .await
+        .unwrap();
+    bus.advance(Duration::from_secs(3600)).await;
+    assert_eq!(log.take(), ["0@0", "other 7"]);
+    let dead = bus.dead_letters().await;
+    let [letter] = &dead[..] else {
+        panic!("{dead:?}")
+    };
+    assert_eq!(letter.reason.handler.as_deref(), Some("mail"));
+    assert_eq!(letter.reason.attempts, 1);
+    for part in ["expired", "smtp is down"] {
+        assert!(
+            letter.reason.error.contains(part),
+            "{}",
+            letter.reason.error
+        );
+    }
+}
+
+/// What waits only for its rate limit has no error to keep.
+#[tokio::test]
+async fn what_expires_while_a_rate_limit_holds_it_is_dropped() {
+    let log = Log::default();
+    let slow = with(log.handler("slow"), |options| {
+        options.rate_limit = Some(RateLimit {
+            count: 1.0,
+            per: Duration::from_secs(60),
+        });
+    });
+    let bus = bus([slow, log.handler("quick")]).await;
+    for order in [1, 2] {
+        let options = PublishOptions {
+            expires: Some(bus.clock().now() + TimeDelta::seconds(5)),
+            ..Default::default()
+        };
+        paid(order)
+            .publish_with(bus.publisher(), options)
+            .await
+            .unwrap();
+    }
+    bus.advance(Duration::from_secs(120)).await;
+    let mut ran = log.take();
+    ran.sort();
+    assert_eq!(ran, ["quick 1", "quick 2", "slow 1"]);
+    assert_eq!(bus.stats(), QueueStats::default());
 }
 
 #[tokio::test]

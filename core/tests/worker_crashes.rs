@@ -169,6 +169,6 @@ async fn a_retry_of_a_handler_that_is_gone_is_kept_as_a_dead_letter() {
     let dead = bench.dead().await;
     assert_eq!(
         dead[0].reason.error,
-        "this service has no handler `old_name` any more"
+        "this service has no handler `old_name` any more; it had failed with: smtp is down"
     );
 }

@@ -145,8 +145,24 @@ async fn an_event_that_comes_too_early_is_not_tried() {
 
     let mut expired = bench.event(9, None);
     expired.envelope.meta.expires = Some(bench.at(-1));
-    assert_eq!(bench.one(expired).await, DELIVERED);
+    assert_eq!(bench.one(expired.clone()).await, DELIVERED);
     assert!(log.take().is_empty());
+    // One that failed and waited too long to be tried again leaves word of it.
+    for (handler, progress) in [
+        ("done", HandlerProgress::Done),
+        ("h", HandlerProgress::Retry { retries: 2, at }),
+        ("limited", HandlerProgress::Retry { retries: 0, at }),
+    ] {
+        expired.progress.0.insert(handler.to_owned(), progress);
+    }
+    let Settlement::Delivered { dead } = bench.one(expired).await else {
+        panic!("it is over")
+    };
+    let [reason] = &dead[..] else {
+        panic!("{dead:?}")
+    };
+    assert_eq!((reason.handler.as_deref(), reason.attempts), (Some("h"), 2));
+    assert!(reason.error.contains("expired"), "{}", reason.error);
     bench.clock.advance(Duration::from_secs(60));
     assert_eq!(bench.one(event).await, DELIVERED);
     assert_eq!(log.take(), ["h 7"]);

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use lapin::Acker;
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
+use metrics::counter;
 
 use crate::broker::Shared;
 use crate::delay::Ticks;
@@ -18,7 +19,7 @@ use crate::failure::words;
 use crate::held::{Held, Known};
 use crate::message::{Change, Message, Raw};
 use crate::settle::AmqpSettle;
-use crate::wire::{self, Decoded, Incoming};
+use crate::wire::{self, Decoded};
 
 /// How long a message is kept back that could be neither delivered nor put aside.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
@@ -58,13 +59,7 @@ impl AmqpConsumer {
     /// dropped at any time.
     fn sort(&self, raw: Raw, acker: Acker) -> Option<Delivery> {
         let now = self.broker.settings.clock.now();
-        let incoming = Incoming {
-            routing_key: raw.routing_key.as_str(),
-            properties: &raw.properties,
-            body: &raw.body,
-            now,
-        };
-        let decoded = match wire::decode(&incoming) {
+        let decoded = match wire::decode(&raw.incoming(now)) {
             Ok(decoded) => decoded,
             Err(error) => {
                 let reason = DeadReason {
@@ -73,12 +68,13 @@ impl AmqpConsumer {
                     error: error.to_string(),
                 };
                 tracing::warn!(queue = %self.queue, %error, "a message that is no event goes to the dead letters");
-                metrics::counter!("celerysalt_undecodable_total", "queue" => self.queue.to_string()).increment(1);
                 let dead = raw.dead(&self.queue, &reason, now);
-                self.put_aside(acker, dead, None);
+                let (queue, topic) = (self.queue.to_string(), raw.topic());
+                self.put_aside(acker, dead, None, move || count_undecodable(queue, topic));
                 return None;
             }
         };
+        let raw = raw.expiring(decoded.envelope.meta.expires);
         if let Some(ticks) = decoded
             .envelope
             .meta
@@ -87,7 +83,7 @@ impl AmqpConsumer {
         {
             let later = self.again(&raw, Some(ticks), Change::Nothing);
             let held = Held::of(&self.queue, &decoded);
-            self.put_aside(acker, later, Some((held, raw.returns().counted)));
+            self.put_aside(acker, later, Some((held, raw.returns().counted)), || ());
             return None;
         }
         self.sort_by_returns(raw, acker, decoded, now)
@@ -116,7 +112,7 @@ impl AmqpConsumer {
         };
         let uncounted = uncounted.then_some((held, times));
         let again = self.again(&raw, at, Change::Returned(times));
-        self.put_aside(acker, again, uncounted);
+        self.put_aside(acker, again, uncounted, || ());
         None
     }
 
@@ -133,11 +129,13 @@ impl AmqpConsumer {
             envelope,
             target,
             retries,
+            error,
         } = decoded;
         Delivery {
             envelope: Arc::new(envelope),
             target,
             retries,
+            error,
             redelivered,
             settle: Box::new(AmqpSettle::new(
                 Arc::clone(&self.broker),
@@ -153,28 +151,40 @@ impl AmqpConsumer {
         raw.again(&self.queue, at, &self.broker.settings.delays, change)
     }
 
-    /// Publishes what a message becomes, then acknowledges it. Where that fails it comes back; uncounted, unless its
-    /// return is what was to be counted.
-    fn put_aside(&self, acker: Acker, becomes: Message, uncounted: Option<(Held, u32)>) {
+    /// Publishes what a message becomes, then acknowledges it; `done` is called once it is published and acknowledged.
+    /// Where that fails it comes back; uncounted, unless its return is what was to be counted.
+    fn put_aside(
+        &self,
+        acker: Acker,
+        becomes: Message,
+        uncounted: Option<(Held, u32)>,
+        done: impl FnOnce() + Send + 'static,
+    ) {
         let broker = Arc::clone(&self.broker);
         let queue = Arc::clone(&self.queue);
         tokio::spawn(async move {
-            if let Err(error) = move_on(&broker, &queue, becomes, &acker).await {
-                tracing::warn!(%queue, %error, "a message could not be put aside; it comes again");
-                if let Some((held, returns)) = uncounted {
-                    broker.held.remember(held, returns);
-                }
-                tokio::time::sleep(AFTER_ERROR).await;
-                // A channel that is gone has given it back already.
-                let _ = acker
-                    .nack(BasicNackOptions {
-                        requeue: true,
-                        multiple: false,
-                    })
-                    .await;
+            let moved = move_on(&broker, &queue, becomes, &acker).await;
+            let Err(error) = moved else { return done() };
+            tracing::warn!(%queue, %error, "a message could not be put aside; it comes again");
+            if let Some((held, returns)) = uncounted {
+                broker.held.remember(held, returns);
             }
+            tokio::time::sleep(AFTER_ERROR).await;
+            // A channel that is gone has given it back already.
+            let _ = acker
+                .nack(BasicNackOptions {
+                    requeue: true,
+                    multiple: false,
+                })
+                .await;
         });
     }
+}
+
+/// What comes again is counted when it is a dead letter at last, and then once.
+fn count_undecodable(queue: String, topic: String) {
+    counter!("celerysalt_undecodable_total", "queue" => queue).increment(1);
+    counter!("celerysalt_dead_lettered_total", "topic" => topic, "handler" => "").increment(1);
 }
 
 async fn move_on(
@@ -253,6 +263,11 @@ async fn give_back(broker: &Shared, queue: &str, channel: &Channel, mut stream: 
     }
     while let Some(Ok(delivery)) = stream.next().await {
         let (raw, acker) = Raw::of(delivery);
+        let decoded = wire::decode(&raw.incoming(broker.settings.clock.now()));
+        let expires = decoded
+            .ok()
+            .and_then(|decoded| decoded.envelope.meta.expires);
+        let raw = raw.expiring(expires);
         let again = raw.again(queue, None, &broker.settings.delays, Change::Nothing);
         if let Err(error) = move_on(broker, queue, again, &acker).await {
             tracing::debug!(queue, %error, "it goes back with the channel's end");

@@ -17,7 +17,7 @@ use crate::delay::Ticks;
 use crate::failure::{of_queue, unreachable, words};
 use crate::message::{Change, Message, Raw};
 use crate::topology::dead_queue;
-use crate::wire::{self, Incoming, headers};
+use crate::wire::{self, headers};
 
 #[async_trait]
 impl DeadLetters for AmqpBroker {
@@ -225,15 +225,28 @@ impl<'a> LookThrough<'a> {
 
     /// A letter's message for its queue: for the handler that gave up, untried, wanted now.
     fn revived(&self, raw: &Raw, letter: DeadLetter) -> Result<Message, BrokerError> {
-        if decoded(raw).is_none() {
+        let handler = letter.reason.handler.as_deref();
+        let change = match decoded(raw) {
+            Some(_) => Change::Revived { handler },
             // No event yet: a newer version of the service may read it.
-            return Ok(raw.again(
-                self.queue,
-                None::<Ticks>,
-                &self.broker.settings.delays,
-                Change::Nothing,
-            ));
+            None => Change::Nothing,
+        };
+        let delays = &self.broker.settings.delays;
+        let again = raw.again(self.queue, None::<Ticks>, delays, change);
+        let copy = Raw {
+            properties: again.properties.clone(),
+            ..raw.clone()
+        };
+        let says_when = decoded(&copy)
+            .is_some_and(|event| event.meta.eta.is_some() || event.meta.expires.is_some());
+        match says_when {
+            false => Ok(again),
+            true => self.written_anew(letter),
         }
+    }
+
+    /// A message of protocol 1 says in its body when it is wanted, so that it cannot stay as it is.
+    fn written_anew(&self, letter: DeadLetter) -> Result<Message, BrokerError> {
         let DeadLetter {
             mut envelope,
             reason,
@@ -262,12 +275,7 @@ impl<'a> LookThrough<'a> {
 }
 
 fn decoded(raw: &Raw) -> Option<Envelope> {
-    let incoming = Incoming {
-        routing_key: raw.routing_key.as_str(),
-        properties: &raw.properties,
-        body: &raw.body,
-        now: DateTime::UNIX_EPOCH,
-    };
+    let incoming = raw.incoming(DateTime::UNIX_EPOCH);
     wire::decode(&incoming).ok().map(|decoded| decoded.envelope)
 }
 
@@ -280,7 +288,7 @@ fn letter(raw: &Raw, queue: &str) -> DeadLetter {
         reason: DeadReason {
             handler: text(headers::DEAD_HANDLER),
             attempts: headers::count(table, headers::DEAD_ATTEMPTS).unwrap_or_default(),
-            error: text(headers::DEAD_ERROR)
+            error: text(headers::ERROR)
                 .unwrap_or_else(|| "RabbitMQ dead-lettered it (see its `x-death`)".to_owned()),
         },
         origin: text(headers::DEAD_ORIGIN).unwrap_or_else(|| queue.to_owned()),
@@ -310,15 +318,13 @@ fn undecodable(raw: &Raw) -> Envelope {
         .chars()
         .take(MOST)
         .collect();
-    let table = raw.properties.headers().as_ref();
     let named = raw.properties.message_id().as_ref().map(|id| id.as_str());
     let id = named
         .and_then(|id| Uuid::parse_str(id).ok())
         .unwrap_or_else(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, &raw.body));
     Envelope {
         id,
-        topic: headers::text(table, headers::TOPIC)
-            .map_or_else(|| raw.routing_key.to_string(), String::from),
+        topic: raw.topic(),
         version: None,
         payload: json!({ "undecodable": text }),
         meta: Meta::default(),

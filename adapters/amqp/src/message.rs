@@ -9,7 +9,7 @@ use lapin::{Acker, BasicProperties};
 use crate::delay::Ticks;
 use crate::onward;
 use crate::topology::{self, DEAD_EXCHANGE};
-use crate::wire::headers;
+use crate::wire::{self, Incoming, headers};
 
 /// What is to be published, and where.
 #[derive(Debug, Clone)]
@@ -57,6 +57,37 @@ impl Raw {
             },
             acker,
         )
+    }
+
+    /// What there is to be read; `now` is when it came.
+    pub(crate) fn incoming(&self, now: DateTime<Utc>) -> Incoming<'_> {
+        Incoming {
+            routing_key: self.routing_key.as_str(),
+            properties: &self.properties,
+            body: &self.body,
+            now,
+        }
+    }
+
+    /// The topic, whatever the way on which it came.
+    pub(crate) fn topic(&self) -> String {
+        let noted = headers::text(self.properties.headers().as_ref(), headers::TOPIC);
+        noted.map_or_else(|| self.routing_key.to_string(), String::from)
+    }
+
+    /// With the instant at which it expires. One that says in how many seconds means from its first coming, and would
+    /// else begin anew with every copy.
+    pub(crate) fn expiring(mut self, at: Option<DateTime<Utc>>) -> Self {
+        let given = self.properties.headers();
+        let says_when = headers::text(given.as_ref(), headers::EXPIRES).is_some();
+        let Some(at) = at.filter(|_| !says_when) else {
+            return self;
+        };
+        let mut table = given.clone().unwrap_or_default();
+        let instant = AMQPValue::LongString(wire::instant(at).into());
+        table.insert(headers::EXPIRES.into(), instant);
+        self.properties = self.properties.with_headers(table);
+        self
     }
 
     /// How often it came back to its queue: what this library counted, and what a quorum queue counts itself.
@@ -110,7 +141,7 @@ impl Raw {
             table.insert(name.into(), value);
         };
         put(
-            headers::DEAD_ERROR,
+            headers::ERROR,
             AMQPValue::LongString(onward::shortened(&reason.error).into()),
         );
         put(
@@ -147,14 +178,25 @@ impl Raw {
                     AMQPValue::LongLongInt(times.into()),
                 );
             }
-            Change::Retry { handler, retries } => {
-                let target = AMQPValue::LongString(handler.into());
-                table.insert(headers::TARGET.into(), target);
-                table.insert(
-                    headers::RETRIES.into(),
-                    AMQPValue::LongLongInt(retries.into()),
-                );
-                table.insert(headers::RETURNS.into(), AMQPValue::LongLongInt(0));
+            Change::Retry {
+                handler,
+                retries,
+                error,
+            } => {
+                let error = AMQPValue::LongString(onward::shortened(error).into());
+                table.insert(headers::ERROR.into(), error);
+                for_handler(&mut table, Some(handler), retries);
+            }
+            Change::Revived { handler } => {
+                let kept = table
+                    .into_iter()
+                    .filter(|(name, _)| !OF_ITS_LAST_LIFE.contains(&name.as_str()));
+                let mut kept = kept.fold(FieldTable::default(), |mut kept, (name, value)| {
+                    kept.insert(name.clone(), value.clone());
+                    kept
+                });
+                for_handler(&mut kept, handler, 0);
+                return kept;
             }
         }
         table
@@ -174,6 +216,29 @@ impl Raw {
     }
 }
 
+/// Makes it a message for this handler alone, which has been tried so often.
+fn for_handler(table: &mut FieldTable, handler: Option<&str>, retries: u32) {
+    if let Some(handler) = handler {
+        let target = AMQPValue::LongString(handler.into());
+        table.insert(headers::TARGET.into(), target);
+    }
+    let number = |n: u32| AMQPValue::LongLongInt(n.into());
+    table.insert(headers::RETRIES.into(), number(retries));
+    table.insert(headers::RETURNS.into(), number(0));
+}
+
+/// What is said of a dead letter, and no longer when it goes to its queue again.
+const OF_ITS_LAST_LIFE: &[&str] = &[
+    headers::ETA,
+    headers::EXPIRES,
+    headers::TARGET,
+    headers::ERROR,
+    headers::DEAD_ATTEMPTS,
+    headers::DEAD_ORIGIN,
+    headers::DEAD_HANDLER,
+    headers::DEAD_AT,
+];
+
 /// How often a message came back unsettled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Returns {
@@ -190,6 +255,12 @@ pub(crate) enum Change<'a> {
     Nothing,
     /// That it came back so often.
     Returned(u32),
-    /// That it is for this handler alone, which has been tried so often.
-    Retry { handler: &'a str, retries: u32 },
+    /// That it is for this handler alone, which has been tried so often, and with what error last.
+    Retry {
+        handler: &'a str,
+        retries: u32,
+        error: &'a str,
+    },
+    /// That it is a dead letter no longer: for the handler that gave it up, untried, wanted now.
+    Revived { handler: Option<&'a str> },
 }

@@ -77,10 +77,14 @@ impl Settle for AmqpSettle {
         handler: &str,
         retries: u32,
         at: DateTime<Utc>,
-        _error: &str,
+        error: &str,
     ) -> Result<(), BrokerError> {
-        self.send(self.ticks(at), Change::Retry { handler, retries })
-            .await
+        let change = Change::Retry {
+            handler,
+            retries,
+            error,
+        };
+        self.send(self.ticks(at), change).await
     }
 
     async fn dead_letter(&self, dead: DeadReason) -> Result<(), BrokerError> {

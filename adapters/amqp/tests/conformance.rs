@@ -55,7 +55,7 @@ mod classic {
         : every_bound_queue_gets_one_copy, exactly_the_unroutable_are_reported, envelopes_come_back_whole,
         prefetch_bounds_what_is_held, what_is_not_settled_comes_back_counted, a_dropped_consumer_gives_back,
         an_eta_waits_in_the_broker, a_retry_is_for_one_handler, a_requeue_is_not_counted, a_requeue_may_wait,
-        dead_letters_are_listed_replayed_and_purged, consumers_share_a_queue,
+        what_has_expired_is_still_delivered, dead_letters_are_listed_replayed_and_purged, consumers_share_a_queue,
         a_stopped_consumer_gives_back_and_settles_on);
 }
 
@@ -66,6 +66,6 @@ mod quorum {
         : every_bound_queue_gets_one_copy, exactly_the_unroutable_are_reported, envelopes_come_back_whole,
         prefetch_bounds_what_is_held, what_is_not_settled_comes_back_counted, a_dropped_consumer_gives_back,
         an_eta_waits_in_the_broker, a_retry_is_for_one_handler, a_requeue_is_not_counted, a_requeue_may_wait,
-        dead_letters_are_listed_replayed_and_purged, consumers_share_a_queue,
+        what_has_expired_is_still_delivered, dead_letters_are_listed_replayed_and_purged, consumers_share_a_queue,
         a_stopped_consumer_gives_back_and_settles_on);
 }

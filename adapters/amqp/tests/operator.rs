@@ -141,18 +141,16 @@ async fn letters_that_cannot_be_replayed_stay() {
     mesh.remove(&[queue]).await;
 }
 
-/// A dead letter whose topic no routing key can hold.
+/// A dead letter whose topic no routing key can hold, and which says in its body when it is wanted: it has to be written anew.
 async fn put_unwritable_letter(queue: &str) {
     let id = Uuid::now_v7().to_string();
     let long = "x".repeat(300);
     let mut headers = FieldTable::default();
-    for (name, value) in [
-        ("task", "celery_salt.dispatch_event"),
-        ("id", &id),
-        ("x-celerysalt-topic", &long),
-    ] {
-        headers.insert(name.into(), AMQPValue::LongString(value.into()));
-    }
+    let topic = AMQPValue::LongString(long.as_str().into());
+    headers.insert("x-celerysalt-topic".into(), topic);
+    let body = json!({"task": "celery_salt.dispatch_event", "id": id, "args": ["{}"], "kwargs": {},
+        "eta": "2026-01-25T10:00:00"})
+    .to_string();
     let properties = BasicProperties::default()
         .with_content_type("application/json".into())
         .with_content_encoding("utf-8".into())
@@ -164,7 +162,7 @@ async fn put_unwritable_letter(queue: &str) {
         "".into(),
         format!("{queue}.dead").into(),
         BasicPublishOptions::default(),
-        br#"[["{}"], {}, {}]"#,
+        body.as_bytes(),
         properties,
     );
     sent.await.unwrap().await.unwrap();

@@ -76,6 +76,31 @@ fn every_recorded_message_is_read_whole() {
     }
 }
 
+/// Python's integers and decimals know no bounds; a float would change them.
+#[test]
+fn wide_numbers_keep_their_digits() {
+    let event = r#"{"n": 1180591620717411303424, "d": [0.12345678901234567890], "x": 0.1, "i": -7, "s": "\"1e400"}"#;
+    let expected = json!({"n": "1180591620717411303424", "d": ["0.12345678901234567890"], "x": 0.1, "i": -7,
+        "s": "\"1e400"});
+    let read = |body: String| {
+        let message = minimal();
+        let incoming = Incoming {
+            routing_key: "order.paid",
+            properties: &properties(&message),
+            body: body.as_bytes(),
+            now: now(),
+        };
+        decode(&incoming).unwrap().envelope.payload
+    };
+    assert_eq!(read(json!([[event], {}, {}]).to_string()), expected);
+    // Hand-written publishers send the event itself.
+    assert_eq!(read(format!("[[{event}], {{}}, {{}}]")), expected);
+    assert_eq!(
+        read(format!(r#"{{"id": "x", "args": [{event}]}}"#)),
+        expected
+    );
+}
+
 fn minimal() -> Value {
     json!({
         "routing_key": "order.paid",

@@ -50,7 +50,7 @@ pub use routing::{
 pub use stopping::a_stopped_consumer_gives_back_and_settles_on;
 pub use waiting::{
     a_requeue_is_not_counted, a_requeue_may_wait, a_retry_is_for_one_handler,
-    an_eta_waits_in_the_broker,
+    an_eta_waits_in_the_broker, what_has_expired_is_still_delivered,
 };
 
 /// How long a case waits for what must come.
@@ -79,6 +79,7 @@ macro_rules! broker_conformance {
             envelopes_come_back_whole, higher_priority_goes_first, prefetch_bounds_what_is_held,
             what_is_not_settled_comes_back_counted, a_dropped_consumer_gives_back, an_eta_waits_in_the_broker,
             a_retry_is_for_one_handler, a_requeue_is_not_counted, a_requeue_may_wait,
+            what_has_expired_is_still_delivered,
             dead_letters_are_listed_replayed_and_purged, consumers_share_a_queue,
             a_stopped_consumer_gives_back_and_settles_on,
         );

@@ -34,7 +34,8 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Starts to take from a declared queue; at most `prefetch` unsettled deliveries at a time (0: no bound).
     /// The order is priority first, then first in first out. A message is not delivered before its `eta`;
-    /// one that waits takes no place among the `prefetch`.
+    /// one that waits takes no place among the `prefetch`. One that has expired is delivered all the same: what
+    /// becomes of it is the worker's to say.
     async fn consume(&self, queue: &str, prefetch: usize)
     -> Result<Box<dyn Consumer>, BrokerError>;
 
@@ -89,6 +90,8 @@ pub struct Delivery {
     pub target: Option<String>,
     /// How often the target has been tried before; 0 at first.
     pub retries: u32,
+    /// On a retry: the error that it was scheduled with.
+    pub error: Option<String>,
     /// How often this message was taken and not settled before (a crashed worker; a lost connection, where the broker
     /// cannot tell it from that).
     pub redelivered: u32,
@@ -104,7 +107,8 @@ pub struct Delivery {
 /// (its consumer is gone) is [`BrokerError::Unreachable`] and changes nothing.
 #[async_trait]
 pub trait Settle: Send + Sync {
-    /// Schedules one handler again at an instant; waits in the broker.
+    /// Schedules one handler again at an instant; waits in the broker, which keeps the error with it (or what it has
+    /// room for).
     async fn retry(
         &self,
         handler: &str,

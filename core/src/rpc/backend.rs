@@ -13,7 +13,8 @@ use crate::event::Envelope;
 ///
 /// Contract:
 /// - `expect` is called before the request is published; from its return on no answer is missed, also one
-///   that comes before the future is polled. One that was stored before `expect` is found, too.
+///   that comes before the future is polled. One that was stored before `expect` is found by a backend that keeps
+///   answers (in memory, in Redis); one that only carries them (RabbitMQ) has no place for it.
 /// - The first answer to a request counts; later ones change nothing.
 /// - One backend serves many callers at once; dropping the future ends the waiting and nothing else.
 #[async_trait]

@@ -37,7 +37,28 @@ impl WorkerBuilder {
         }
     }
 
-    /// The queue's name; the service's unless told.
+    /// The queue's name; the service's unless told. A worker takes from one queue: a process that wants several runs a
+    /// worker for each, with the handlers that belong to it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use celerysalt::handler::{HandlerDef, HandlerOptions, VersionSpec};
+    /// # use celerysalt::worker::handler_fn;
+    /// # let def = |name: &str, pattern: &str| HandlerDef { name: name.into(), pattern: pattern.into(),
+    /// #     version: VersionSpec::Latest, options: HandlerOptions::default(),
+    /// #     handler: std::sync::Arc::new(handler_fn(|_| async { Ok(serde_json::Value::Null) })) };
+    /// # let (mail, report) = (def("mail", "order.*"), def("report", "report.*"));
+    /// # let shutdown = async || {};
+    /// use std::sync::Arc;
+    /// use celerysalt::broker::MemoryBroker;
+    /// use celerysalt::worker::Worker;
+    ///
+    /// let broker = Arc::new(MemoryBroker::default());
+    /// let mails = Worker::builder(broker.clone(), "shop").handlers([mail]).concurrency(16).build()?;
+    /// let reports = Worker::builder(broker, "shop").queue("shop-reports").handlers([report]).concurrency(1).build()?;
+    /// tokio::try_join!(mails.run(shutdown()), reports.run(shutdown()))?;
+    /// # Ok(()) }
+    /// ```
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.queue = Some(name.into());
         self

@@ -177,8 +177,7 @@ impl Handling {
         let now = self.service.clock().now();
         if envelope.meta.expires.is_some_and(|expires| expires < now) {
             count::expired(&envelope.topic);
-            tracing::info!(event_id = %envelope.id, topic = %envelope.topic, "expired; dropped unhandled");
-            settle.ack().await?;
+            self.settle_expired().await?;
             return Ok(true);
         }
         let early = envelope.meta.eta.filter(|eta| *eta > now);
@@ -186,6 +185,23 @@ impl Handling {
             settle.requeue(early).await?;
         }
         Ok(early.is_some())
+    }
+
+    /// Nobody wants it any more; but the error of a handler that was to try it again is kept.
+    async fn settle_expired(&self) -> Result<(), BrokerError> {
+        let Delivery {
+            envelope,
+            target,
+            retries,
+            settle,
+            ..
+        } = &self.delivery;
+        if target.is_some() && *retries > 0 {
+            let error = "it expired before it was tried again".to_owned();
+            return self.bury(self.reason(target.clone(), error)).await;
+        }
+        tracing::info!(event_id = %envelope.id, topic = %envelope.topic, "expired; dropped unhandled");
+        settle.ack().await
     }
 
     /// Settles a message that took its worker down too often; true when it did.
@@ -203,7 +219,8 @@ impl Handling {
         Ok(true)
     }
 
-    /// No handler takes it: a broadcast is done, a retry of a handler that is gone is kept.
+    /// No handler takes it. One of another version is done: that is what versions are for. Whatever else came here is kept,
+    /// for nobody knows what it was to do.
     async fn settle_unhandled(&self) -> Result<(), BrokerError> {
         let Delivery {
             envelope, target, ..
@@ -213,6 +230,14 @@ impl Handling {
             return self.bury(self.reason(Some(name.clone()), error)).await;
         }
         count::unhandled(&envelope.topic);
+        if !self.service.table.subscribes_to(&envelope.topic) {
+            let error = format!(
+                "no handler of this service subscribes to `{}`: a binding that outlived its handler brings it, or somebody \
+                 sends to this queue",
+                envelope.topic
+            );
+            self.dead_letter(self.reason(None, error)).await?;
+        }
         tracing::warn!(
             event_id = %envelope.id,
             topic = %envelope.topic,
@@ -287,8 +312,12 @@ impl Handling {
         why: &str,
     ) -> Result<(), BrokerError> {
         let Delivery {
-            settle, retries, ..
+            settle,
+            retries,
+            error,
+            ..
         } = &self.delivery;
+        let why = error.as_deref().unwrap_or(why);
         settle.retry(&def.name, *retries, at, why).await
     }
 
@@ -353,13 +382,21 @@ impl Handling {
         Ok(())
     }
 
+    /// Why it is given up unhandled, with what its handler failed with before, where that is known.
     fn reason(&self, handler: Option<String>, error: String) -> DeadReason {
+        let Delivery {
+            retries,
+            redelivered,
+            error: before,
+            ..
+        } = &self.delivery;
+        let error = match before.as_ref().filter(|_| *retries > 0) {
+            Some(before) => format!("{error}; it had failed with: {before}"),
+            None => error,
+        };
         DeadReason {
             handler,
-            attempts: self
-                .delivery
-                .retries
-                .saturating_add(self.delivery.redelivered),
+            attempts: retries.saturating_add(*redelivered),
             error,
         }
     }

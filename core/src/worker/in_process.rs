@@ -15,6 +15,7 @@ use super::service::{Service, Setup};
 use super::{Jitter, WorkerError};
 use crate::broker::DeadReason;
 use crate::clock::SharedClock;
+use crate::event::Envelope;
 use crate::handler::{HandlerDef, StateMap};
 use crate::outbox::{
     Destination, Grouping, HandlerProgress, LOST_CLAIMS_LIMIT, OutboxEvent, Progress, Settlement,
@@ -193,8 +194,7 @@ impl Inner {
         let meta = &event.envelope.meta;
         if meta.expires.is_some_and(|expires| expires < now) {
             count::expired(&event.envelope.topic);
-            tracing::info!(event_id = %event.envelope.id, topic = %event.envelope.topic, "expired; dropped unhandled");
-            return Settlement::Delivered { dead: Vec::new() };
+            return expired(&event);
         }
         if let Some(eta) = meta.eta.filter(|eta| *eta > now) {
             return untried(eta, event, "not before its eta");
@@ -292,6 +292,29 @@ fn crashed(def: &HandlerDef, retries: u32, lost_claims: u32) -> Option<DeadReaso
         attempts: retries.saturating_add(lost_claims),
         error,
     })
+}
+
+/// Nobody wants it any more; but handlers that failed and were to try it again leave word of that.
+fn expired(event: &OutboxEvent) -> Settlement {
+    let Envelope { id, topic, .. } = &event.envelope;
+    tracing::info!(event_id = %id, topic, "expired; dropped unhandled");
+    let failed = |(name, progress): (&String, &HandlerProgress)| match progress {
+        HandlerProgress::Retry { retries, .. } | HandlerProgress::Started { retries, .. }
+            if *retries > 0 =>
+        {
+            Some(DeadReason {
+                handler: Some(name.clone()),
+                attempts: *retries,
+                error: "it failed, and expired before it was tried again".to_owned(),
+            })
+        }
+        _ => None,
+    };
+    let dead: Vec<_> = event.progress.0.iter().filter_map(failed).collect();
+    for reason in &dead {
+        count::dead_lettered(topic, reason.handler.as_deref());
+    }
+    Settlement::Delivered { dead }
 }
 
 fn untried(at: DateTime<Utc>, event: OutboxEvent, why: &str) -> Settlement {

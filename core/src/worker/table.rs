@@ -66,6 +66,13 @@ impl HandlerTable {
             .collect()
     }
 
+    /// Whether any handler subscribes to this topic, of whatever version.
+    pub fn subscribes_to(&self, topic: &str) -> bool {
+        self.entries
+            .values()
+            .any(|entry| entry.pattern.matches(topic))
+    }
+
     /// The handler of this name.
     pub fn by_name(&self, name: &str) -> Option<&Arc<HandlerDef>> {
         self.entries.get(name).map(|entry| &entry.def)

@@ -1,4 +1,5 @@
 //! A recorder that keeps what it is told.
+#![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

@@ -1,5 +1,6 @@
 //! Bodies: where the event stands in protocol 2 and in protocol 1.
 
+use celerysalt::json::keep_digits;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -17,9 +18,7 @@ pub(super) struct Body {
 
 impl Body {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let whole =
-            serde_json::from_slice(bytes).map_err(|error| DecodeError::json("the body", &error))?;
-        match whole {
+        match parse("the body", bytes)? {
             Value::Array(parts) => Self::protocol_2(parts),
             Value::Object(task) => Self::protocol_1(task),
             other => Err(DecodeError::Shape {
@@ -69,9 +68,7 @@ fn event(args: Value, kwargs: &Value) -> Result<Map<String, Value>, DecodeError>
         .or_else(|| kwargs.get("message_body").cloned())
         .unwrap_or_default();
     let event = match event {
-        Value::String(text) => {
-            serde_json::from_str(&text).map_err(|error| DecodeError::json("the event", &error))?
-        }
+        Value::String(text) => parse("the event", text.as_bytes())?,
         other => other,
     };
     match event {
@@ -82,6 +79,16 @@ fn event(args: Value, kwargs: &Value) -> Result<Map<String, Value>, DecodeError>
             expected: "a JSON object",
         }),
     }
+}
+
+/// JSON text, its wide numbers as text with all their digits: another service's integers and decimals know no bounds.
+fn parse(place: &'static str, bytes: &[u8]) -> Result<Value, DecodeError> {
+    let parsed = match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(&keep_digits(text)),
+        // It says where.
+        Err(_) => serde_json::from_slice(bytes),
+    };
+    parsed.map_err(|error| DecodeError::json(place, &error))
 }
 
 fn routing_key(kwargs: &Value) -> Option<String> {

@@ -35,6 +35,8 @@ pub struct Decoded {
     pub target: Option<String>,
     /// How often that handler has been tried.
     pub retries: u32,
+    /// On a retry the error that it was scheduled with.
+    pub error: Option<String>,
 }
 
 /// Reads a message of either protocol, either dispatcher, with or without `_tchu_meta`.
@@ -68,8 +70,8 @@ pub fn decode(message: &Incoming<'_>) -> Result<Decoded, DecodeError> {
     let task_id = task_id.ok_or(DecodeError::NoId)?;
     let id = event_id(&task_id);
     let (eta, expires) = (
-        says.instant("eta", message.now)?,
-        says.instant("expires", message.now)?,
+        says.instant(headers::ETA, message.now)?,
+        says.instant(headers::EXPIRES, message.now)?,
     );
     let tchu = TchuMeta::take(&mut body.fields)?;
     let meta = Meta {
@@ -97,6 +99,7 @@ pub fn decode(message: &Incoming<'_>) -> Result<Decoded, DecodeError> {
         },
         target: headers::text(headers, headers::TARGET).map(Into::into),
         retries: headers::count(headers, headers::RETRIES).unwrap_or_default(),
+        error: headers::text(headers, headers::ERROR).map(Into::into),
     })
 }
 
@@ -166,7 +169,9 @@ impl Says<'_> {
         }
         match self.seconds(name) {
             Seconds::Absent => Ok(None),
-            Seconds::Of(seconds) if name == "expires" => after(now, seconds).map(Some).ok_or(error),
+            Seconds::Of(seconds) if name == headers::EXPIRES => {
+                after(now, seconds).map(Some).ok_or(error)
+            }
             Seconds::Of(_) | Seconds::Other => Err(error),
         }
     }

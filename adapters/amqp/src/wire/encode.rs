@@ -127,8 +127,8 @@ fn task(envelope: &Envelope, dialect: Dialect, origin: &str) -> Headers {
         .text("task", dialect.task())
         .text("id", &id)
         .text("root_id", &id)
-        .maybe("eta", envelope.meta.eta.map(instant))
-        .maybe("expires", envelope.meta.expires.map(instant))
+        .maybe(headers::ETA, envelope.meta.eta.map(instant))
+        .maybe(headers::EXPIRES, envelope.meta.expires.map(instant))
         .number("retries", 0)
         .no_limits("timelimit")
         .text("argsrepr", "('...',)")
@@ -148,7 +148,7 @@ fn task(envelope: &Envelope, dialect: Dialect, origin: &str) -> Headers {
 }
 
 /// As Python's `datetime.isoformat` writes it in UTC.
-fn instant(at: DateTime<Utc>) -> String {
+pub(crate) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
 

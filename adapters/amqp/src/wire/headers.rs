@@ -10,8 +10,12 @@ pub(crate) const RETRIES: &str = "x-celerysalt-retries";
 pub(crate) const RETURNS: &str = "x-celerysalt-returns";
 /// The topic, of a message whose routing key leads back from somewhere.
 pub(crate) const TOPIC: &str = "x-celerysalt-topic";
-/// Of a dead letter: its last error.
-pub(crate) const DEAD_ERROR: &str = "x-celerysalt-error";
+/// Of a dead letter: its last error. Of a retry: the error that it was scheduled with.
+pub(crate) const ERROR: &str = "x-celerysalt-error";
+/// Not to be handled after this instant; Celery's.
+pub(crate) const EXPIRES: &str = "expires";
+/// Not to be handled before this instant; Celery's.
+pub(crate) const ETA: &str = "eta";
 /// Of a dead letter: how often it was tried.
 pub(crate) const DEAD_ATTEMPTS: &str = "x-celerysalt-attempts";
 /// Of a dead letter: the queue that it comes from.

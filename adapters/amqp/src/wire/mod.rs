@@ -14,6 +14,7 @@ pub(crate) mod headers;
 mod meta;
 
 pub use decode::{Decoded, Incoming, decode};
+pub(crate) use encode::instant;
 pub use encode::{Outgoing, encode};
 pub use error::{DecodeError, EncodeError};
 

@@ -59,6 +59,7 @@ pub async fn a_retry_is_for_one_handler(subject: &impl Subject) {
         let retry = first.settle.retry("bills", 2, Utc::now(), "busy");
         retry.await.unwrap();
         first.settle.ack().await.unwrap();
+        let first_error = first.error;
         let [first, second] = [come(&mut consumer).await, come(&mut consumer).await];
         let is_in_time = first.0.target.as_deref() == Some("bills");
         let [(bills, _), (mails, came)] = if is_in_time {
@@ -69,6 +70,10 @@ pub async fn a_retry_is_for_one_handler(subject: &impl Subject) {
         assert_eq!(
             (bills.target.as_deref(), bills.retries, bills.redelivered),
             (Some("bills"), 2, 0)
+        );
+        assert_eq!(
+            [&first_error, &bills.error, &mails.error].map(Option::as_deref),
+            [None, Some("busy"), Some("smtp is down")]
         );
         assert_eq!((mails.target.as_deref(), mails.retries), (Some("mails"), 1));
         assert!(came >= at, "too early by {}", at - came);
@@ -122,6 +127,29 @@ pub async fn a_requeue_may_wait(subject: &impl Subject) {
     assert_eq!(
         (&*again.envelope, again.redelivered, again.retries),
         (&event, 0, 0)
+    );
+    again.settle.ack().await.unwrap();
+}
+
+/// Only the worker knows what is to be kept of an event that came too late, so it decides.
+pub async fn what_has_expired_is_still_delivered(subject: &impl Subject) {
+    let bench = Bench::new(subject).await;
+    let mut event = bench.event("stale");
+    event.meta.expires = DateTime::from_timestamp_micros(1_700_000_000_123_456);
+    bench.publish(event.clone()).await;
+    let mut consumer = bench.consume(1).await;
+    let delivery = next(&mut consumer).await;
+    assert_eq!((&*delivery.envelope, delivery.redelivered), (&event, 0));
+    delivery
+        .settle
+        .retry("mails", 1, Utc::now(), "x")
+        .await
+        .unwrap();
+    delivery.settle.ack().await.unwrap();
+    let again = next(&mut consumer).await;
+    assert_eq!(
+        (&*again.envelope, again.target.as_deref()),
+        (&event, Some("mails"))
     );
     again.settle.ack().await.unwrap();
 }

@@ -73,6 +73,7 @@ impl MemoryConsumer {
             envelope: message.envelope,
             target: message.target,
             retries: message.retries,
+            error: message.error,
             redelivered: message.redelivered,
         }
     }
@@ -139,10 +140,11 @@ impl Settle for MemorySettle {
         handler: &str,
         retries: u32,
         at: DateTime<Utc>,
-        _error: &str,
+        error: &str,
     ) -> Result<(), BrokerError> {
         self.settle(|queue| {
-            let message = Message::retry(Arc::clone(&self.envelope), Some(handler), retries);
+            let mut message = Message::retry(Arc::clone(&self.envelope), Some(handler), retries);
+            message.error = Some(error.to_owned());
             queue.push(message, Some(at));
         })
     }

@@ -30,6 +30,7 @@ pub(super) struct Message {
     pub(super) envelope: Arc<Envelope>,
     pub(super) target: Option<String>,
     pub(super) retries: u32,
+    pub(super) error: Option<String>,
     pub(super) redelivered: u32,
     position: Option<u64>,
 }
@@ -45,6 +46,7 @@ impl Message {
             envelope,
             target: None,
             retries: 0,
+            error: None,
             redelivered: 0,
             position: None,
         }
@@ -90,23 +92,17 @@ impl Queue {
     /// The first message, now held by this consumer under the tag.
     pub(super) fn take(&mut self, now: DateTime<Utc>, consumer: u64) -> Option<(u64, Message)> {
         self.promote(now);
-        while let Some((_, message)) = self.ready.pop_first() {
-            if expired(&message.envelope, now) {
-                report_expired(&message.envelope);
-                continue;
-            }
-            self.next_tag += 1;
-            *self.held_by.entry(consumer).or_default() += 1;
-            self.held.insert(
-                self.next_tag,
-                Held {
-                    message: message.clone(),
-                    consumer,
-                },
-            );
-            return Some((self.next_tag, message));
-        }
-        None
+        let (_, message) = self.ready.pop_first()?;
+        self.next_tag += 1;
+        *self.held_by.entry(consumer).or_default() += 1;
+        self.held.insert(
+            self.next_tag,
+            Held {
+                message: message.clone(),
+                consumer,
+            },
+        );
+        Some((self.next_tag, message))
     }
 
     /// Ends the hold and gives the message, if it is still held.
@@ -173,13 +169,4 @@ impl Queue {
         let priority = message.envelope.meta.priority.unwrap_or(0);
         (Reverse(priority.min(self.spec.max_priority)), position)
     }
-}
-
-fn expired(envelope: &Envelope, now: DateTime<Utc>) -> bool {
-    envelope.meta.expires.is_some_and(|expires| expires < now)
-}
-
-fn report_expired(envelope: &Envelope) {
-    crate::telemetry::count::expired(&envelope.topic);
-    tracing::info!(event_id = %envelope.id, topic = %envelope.topic, "expired; dropped unhandled");
 }
