@@ -171,6 +171,8 @@ pub enum HandlerError {
     Invalid {
         /// What does not fit.
         error: String,
+        /// Where in the data: a JSON pointer, empty for the whole. The caller of an RPC is told.
+        pointer: String,
     },
     /// An RPC handler's declared error: answered to the caller, the event is done.
     #[error("declared error: {0}")]

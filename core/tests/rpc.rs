@@ -11,6 +11,7 @@ use celerysalt::broker::DeadReason;
 use celerysalt::catalog::{EventEntry, Role};
 use celerysalt::clock::{Clock, new_id};
 use celerysalt::event::{Envelope, Event, Meta, Mode, Request};
+use celerysalt::extract::{FromContext, Payload};
 use celerysalt::handler::{HandlerDef, HandlerError, RateLimit, VersionSpec};
 use celerysalt::publisher::Publisher;
 use celerysalt::rpc::{
@@ -259,26 +260,51 @@ async fn requests_and_answers_are_checked_by_the_worker() {
         }
     });
     let bus = bus([handler]).await;
-    let failed = async |n| match bus.call(&Linked { n }, TIMEOUT).await {
-        Err(CallError::HandlerFailed { error, .. }) => error,
-        other => panic!("{other:?}"),
-    };
+    let error = bus.call(&Linked { n: 10 }, TIMEOUT).await.unwrap_err();
     assert!(
-        failed(10)
-            .await
-            .starts_with("the request does not fit its schema at `/n`")
+        matches!(&error, CallError::InvalidRequest(m) if m.pointer == "/n"),
+        "{error:?}"
     );
-    assert!(
-        failed(0)
-            .await
-            .starts_with("the answer does not fit its schema")
-    );
-    assert!(
-        failed(1)
-            .await
-            .starts_with("the answer does not fit its schema")
-    );
+    for n in [0, 1] {
+        let error = bus.call(&Linked { n }, TIMEOUT).await.unwrap_err();
+        assert!(matches!(&error, CallError::InvalidResponse(_)), "{error:?}");
+    }
     assert_eq!(bus.call(&Linked { n: 2 }, TIMEOUT).await.unwrap(), json!(2));
+    let dead = bus.dead_letters().await;
+    let errors: Vec<&str> = dead.iter().map(|dead| &*dead.reason.error).collect();
+    assert!(errors[0].starts_with("the request does not fit its schema at `/n`"));
+    assert!(errors[1].starts_with("the answer does not fit its schema"));
+}
+
+/// The handler's own type refuses what the caller's admits: told apart from its failure, and without the value.
+#[tokio::test]
+async fn a_request_that_the_handler_cannot_read_is_invalid() {
+    #[derive(Deserialize)]
+    struct Small {
+        #[allow(dead_code)]
+        dividend: u8,
+    }
+    let handler = math(|cx| async move {
+        Payload::<Small>::from_context(&cx)?;
+        Ok(json!({"quotient": 1}))
+    });
+    let bus = bus([handler]).await;
+    assert!(bus.call(&divide(255, 1), TIMEOUT).await.is_ok());
+    let error = bus.call(&divide(789, 1), TIMEOUT).await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::InvalidRequest(m) if m.pointer == "/dividend"),
+        "{error:?}"
+    );
+    assert!(!error.to_string().contains("789"), "{error}");
+
+    let asked = json!({"dividend": "many", "divisor": 1});
+    let (client, options) = (bus.client(), Default::default());
+    let untyped = client.call_json("math.divide", Some("v1"), asked, TIMEOUT, options);
+    let (error, ()) = tokio::join!(untyped, bus.run_until_idle());
+    assert!(
+        matches!(&error, Err(CallError::InvalidRequest(m)) if m.pointer == "/dividend"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -464,6 +490,49 @@ async fn an_answer_that_cannot_be_stored_holds_its_place_for_a_bounded_time() {
     let answer = second.call(&client, Duration::from_secs(60)).await;
     assert_eq!(answer.unwrap(), Quotient { quotient: 2 });
     working.abort();
+}
+
+/// A worker in Python answers with what all its handlers came to, in their order.
+#[tokio::test]
+async fn a_handler_that_says_nothing_is_passed_over() {
+    let bus = bus([math(|_| async { Ok(json!({"quotient": 1})) })]).await;
+    let results = Arc::new(MemoryResults::default());
+    let client = RpcClient::new(bus.publisher().clone(), results.clone());
+    let said = |results: &[HandlerResult]| {
+        let named = |result: &HandlerResult| HandlerAnswer {
+            handler: "one".to_owned(),
+            result: result.clone(),
+        };
+        Answer::Completed(results.iter().map(named).collect())
+    };
+    let nothing = HandlerResult::Success(Value::Null);
+    let two = HandlerResult::Success(json!({"quotient": 2}));
+    let failed = HandlerResult::Error("boom".to_owned());
+    let ask = async |answer: Answer| {
+        let asked = divide(1, 1);
+        let call = asked.call(&client, TIMEOUT);
+        let answers = async {
+            while bus.stats().ready == 0 {
+                tokio::task::yield_now().await;
+            }
+            let request = bus.envelopes().pop().unwrap();
+            results.store(&request, &answer).await.unwrap();
+            bus.run_until_idle().await;
+        };
+        tokio::join!(call, answers).0
+    };
+    let answer = ask(said(&[nothing.clone(), two.clone(), failed.clone()])).await;
+    assert_eq!(answer.unwrap().quotient, 2);
+    let answer = ask(said(&[nothing, failed.clone()])).await;
+    assert!(
+        matches!(answer, Err(CallError::HandlerFailed { .. })),
+        "{answer:?}"
+    );
+    let answer = ask(said(&[failed, two])).await;
+    assert!(
+        matches!(answer, Err(CallError::HandlerFailed { .. })),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ async fn data_that_does_not_fit_does_not_reach_the_function() {
     let error = call("subscribe::plain", context(json!({"order_id": "x"})))
         .await
         .unwrap_err();
-    let HandlerError::Invalid { error } = error else {
+    let HandlerError::Invalid { error, .. } = error else {
         panic!("{error:?}")
     };
     assert!(error.contains("`OrderPaid` at `order_id`"), "{error}");

@@ -137,6 +137,7 @@ async fn what_is_not_retried_is_dead_at_once() {
     };
     let invalid = HandlerError::Invalid {
         error: "no amount".to_owned(),
+        pointer: "/amount".to_owned(),
     };
     let log = Log::default();
     let handlers = [

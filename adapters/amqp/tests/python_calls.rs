@@ -16,7 +16,7 @@ use celerysalt_redis::RedisResults;
 use serde_json::{Value, json};
 
 use support::Mesh;
-use support::calculator::{Add, COMES, adds, ends_as_it_should};
+use support::calculator::{Add, COMES, adds, ends_as_it_should, refuses_what_does_not_fit};
 use support::python::{Client, Flavour, Service, redis_url};
 use support::rust::Rust;
 
@@ -56,6 +56,7 @@ async fn rust_calls_python_over_redis() {
         let service = Service::new(&mesh, flavour);
         let worker = service.worker().await;
         ends_as_it_should(&client, flavour.name()).await;
+        misfits(&client, flavour, flavour.name()).await;
         echoes(&client, flavour.name()).await;
         worker.kill().await;
         let absent = Add { a: 1, b: 1 }
@@ -82,10 +83,27 @@ async fn rust_calls_python_over_rabbitmq() {
             let client = client(&mesh, Arc::new(results));
             let who = format!("{} over {way}", flavour.name());
             ends_as_it_should(&client, &who).await;
+            misfits(&client, flavour, &who).await;
             echoes(&client, &who).await;
         }
         worker.kill().await;
         mesh.remove(&[service.queue]).await;
+    }
+}
+
+/// celery-salt checks its requests; tchu-tchu checks nothing, so that what it cannot use is a failure of its handler.
+async fn misfits(client: &RpcClient, flavour: Flavour, who: &str) {
+    match flavour {
+        Flavour::CelerySalt => refuses_what_does_not_fit(client, who).await,
+        Flavour::TchuTchu => {
+            let asked = json!({"a": "two", "b": 2});
+            let call = client.call_json("mesh.add", Some("v1"), asked, COMES, Default::default());
+            let failed = call.await;
+            assert!(
+                matches!(&failed, Err(CallError::HandlerFailed { .. })),
+                "{who}: {failed:?}"
+            );
+        }
     }
 }
 

@@ -112,7 +112,7 @@ impl Calculator {
         failed.failed(7, &["broken", "the abacus is broken"]);
         assert_eq!(failed.out, "");
         let misfit = divide(r#"{"dividend": "many"}"#);
-        misfit.failed(7, &["divide"]);
+        misfit.failed(2, &["the request is invalid"]);
         let nobody = self.call("calc.nobody", "{}", &[]);
         nobody.failed(4, &["nobody answers `calc.nobody`", "start the service"]);
     }

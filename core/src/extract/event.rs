@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
 use super::{FromContext, Rejection};
 use crate::event::Event;
@@ -43,8 +44,20 @@ fn read_with_path<T: DeserializeOwned>(
         topic: cx.envelope.topic.clone(),
         expected,
         path: error.path().to_string(),
+        pointer: pointer(error.path()),
         reason: error.inner().to_string(),
     })
+}
+
+fn pointer(path: &Path) -> String {
+    let escaped = |word: &str| format!("/{}", word.replace('~', "~0").replace('/', "~1"));
+    let token = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(escaped(key)),
+        Segment::Enum { variant } => Some(escaped(variant)),
+        Segment::Unknown => None,
+    };
+    path.iter().map_while(token).collect()
 }
 
 #[cfg(test)]
@@ -89,9 +102,10 @@ mod tests {
             StateMap::default(),
         );
         let error = HandlerError::from(OrderPaid::from_context(&cx).unwrap_err());
-        let HandlerError::Invalid { error } = error else {
+        let HandlerError::Invalid { error, pointer } = error else {
             unreachable!("{error:?}")
         };
+        assert_eq!(pointer, "/items/1/count");
         assert_eq!(
             error,
             "topic `order.paid`: the payload does not fit `OrderPaid` at `items[1].count`: \

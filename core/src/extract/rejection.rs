@@ -15,6 +15,8 @@ pub enum Rejection {
         expected: &'static str,
         /// Where in the payload: `items[0].sku`; `.` is the whole.
         path: String,
+        /// The same place as a JSON pointer: `/items/0/sku`.
+        pointer: String,
         /// What does not fit.
         reason: String,
     },
@@ -37,8 +39,9 @@ impl From<Rejection> for HandlerError {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Handler(error) => error,
-            invalid @ Rejection::Invalid { .. } => Self::Invalid {
-                error: invalid.to_string(),
+            Rejection::Invalid { ref pointer, .. } => Self::Invalid {
+                pointer: pointer.clone(),
+                error: rejection.to_string(),
             },
             missing @ Rejection::MissingState { .. } => Self::Failed {
                 error: missing.to_string(),

@@ -3,10 +3,12 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use super::{Mismatch, refusal};
+
 /// What a worker answers to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// The handlers ran; the caller takes the first result.
+    /// The handlers ran; the caller takes the first result that is not null, else the first.
     Completed(Vec<HandlerAnswer>),
     /// The service has no handler for the topic and version.
     NoHandlers,
@@ -30,6 +32,10 @@ pub enum HandlerResult {
     Declared(Value),
     /// It failed.
     Error(String),
+    /// The request does not fit what the handler takes.
+    InvalidRequest(Mismatch),
+    /// What the handler came to fits neither the response nor the declared error.
+    InvalidResponse(Mismatch),
 }
 
 /// A stored value that is no dispatcher's answer.
@@ -41,8 +47,9 @@ pub struct AnswerError {
 }
 
 impl Answer {
-    /// The dispatcher's result as celery-salt stores it (`result` of the task's `SUCCESS`). A declared error
-    /// stands under `status: "success"` as in Python, marked by `declared`, which Python does not look at.
+    /// The dispatcher's result as celery-salt stores it (`result` of the task's `SUCCESS`). A declared error stands
+    /// under `status: "success"` as in Python, marked by `declared`; what is invalid is an error, marked by `invalid`
+    /// with its `pointer` and `reason`. Python looks at no such mark.
     pub fn to_celery(&self, topic: &str) -> Value {
         let handlers = match self {
             Self::NoHandlers => return json!({"status": "no_handlers", "routing_key": topic}),
@@ -60,6 +67,8 @@ impl Answer {
                 HandlerResult::Error(error) => {
                     json!({"handler": handler, "status": "error", "error": error})
                 }
+                HandlerResult::InvalidRequest(mismatch) => invalid(handler, REQUEST, mismatch),
+                HandlerResult::InvalidResponse(mismatch) => invalid(handler, RESPONSE, mismatch),
             })
             .collect();
         json!({
@@ -141,14 +150,42 @@ fn exception(result: &Value) -> String {
     format!("{kind}: {message}")
 }
 
+const REQUEST: &str = "request";
+const RESPONSE: &str = "response";
+
+fn invalid(handler: &str, what: &str, mismatch: &Mismatch) -> Value {
+    let Mismatch { pointer, reason } = mismatch;
+    json!({
+        "handler": handler,
+        "status": "error",
+        "error": format!("the {what} does not fit its schema {mismatch}"),
+        "invalid": what,
+        "pointer": pointer,
+        "reason": reason,
+    })
+}
+
+/// An entry of status `error`.
+fn failure(entry: &Value) -> HandlerResult {
+    let text = |key: &str| entry[key].as_str().map(str::to_owned);
+    let error = text("error").unwrap_or_else(|| entry["error"].to_string());
+    let mismatch = || Mismatch {
+        pointer: text("pointer").unwrap_or_default(),
+        reason: text("reason").unwrap_or_else(|| error.clone()),
+    };
+    match entry["invalid"].as_str() {
+        Some(REQUEST) => HandlerResult::InvalidRequest(mismatch()),
+        Some(RESPONSE) => HandlerResult::InvalidResponse(mismatch()),
+        _ => refusal::of_celery_salt(&error)
+            .map_or(HandlerResult::Error(error), HandlerResult::InvalidRequest),
+    }
+}
+
 fn handler_answer(entry: &Value) -> Result<HandlerAnswer, AnswerError> {
     let result = match entry["status"].as_str() {
         Some("success") if is_declared(entry) => HandlerResult::Declared(entry["result"].clone()),
         Some("success") => HandlerResult::Success(entry["result"].clone()),
-        Some("error") => {
-            let text = entry["error"].as_str().map(str::to_owned);
-            HandlerResult::Error(text.unwrap_or_else(|| entry["error"].to_string()))
-        }
+        Some("error") => failure(entry),
         _ => {
             return Err(wrong(
                 "a result's `status` is neither `success` nor `error`",
@@ -187,6 +224,8 @@ mod tests {
                 {"handler": "divide", "status": "success",
                  "result": {"error_code": "DIVISION_BY_ZERO", "error_message": "no", "details": {}}},
                 {"handler": "broken", "status": "error", "error": "boom"},
+                {"handler": "add", "status": "error", "error":
+                    "Event validation failed for topic 'x' (handler add): 1 validation error for Add\na\n  Field required [type=missing, …]"},
             ],
         });
         let Answer::Completed(answers) = Answer::from_celery(&stored).unwrap() else {
@@ -195,8 +234,18 @@ mod tests {
         assert!(matches!(&answers[0].result, HandlerResult::Success(v) if v["result"] == 15.0));
         assert!(matches!(&answers[1].result, HandlerResult::Declared(_)));
         assert_eq!(answers[2].result, HandlerResult::Error("boom".to_owned()));
+        assert!(
+            matches!(&answers[3].result, HandlerResult::InvalidRequest(m) if m.pointer == "/a")
+        );
         let nobody = json!({"status": "no_handlers", "routing_key": "x"});
         assert_eq!(Answer::from_celery(&nobody), Ok(Answer::NoHandlers));
+    }
+
+    fn mismatch() -> Mismatch {
+        Mismatch {
+            pointer: "/a".to_owned(),
+            reason: "is no number".to_owned(),
+        }
     }
 
     #[test]
@@ -209,9 +258,16 @@ mod tests {
             named("a", HandlerResult::Success(json!(1))),
             named("b", HandlerResult::Declared(json!("no"))),
             named("c", HandlerResult::Error("boom".to_owned())),
+            named("d", HandlerResult::InvalidRequest(mismatch())),
+            named("e", HandlerResult::InvalidResponse(mismatch())),
         ]);
         let stored = answer.to_celery("x.y");
-        assert_eq!(stored["handlers_executed"], 3);
+        assert_eq!(stored["handlers_executed"], 5);
+        // What Python shows.
+        assert_eq!(
+            stored["results"][3]["error"],
+            "the request does not fit its schema at `/a`: is no number"
+        );
         assert_eq!(Answer::from_celery(&stored), Ok(answer));
     }
 

@@ -44,10 +44,9 @@ impl RpcClient {
             self.answer::<Value>(request, timeout).await
         };
         let answer = asked.instrument(spans::call(topic)).await?;
-        match answer.result {
-            HandlerResult::Success(value) => Ok(value),
-            HandlerResult::Declared(value) => Err(CallError::Declared(value)),
-            HandlerResult::Error(error) => Err(failed(answer.handler, error)),
+        match said(answer)? {
+            Said::Response(value) => Ok(value),
+            Said::Declared(value) => Err(CallError::Declared(value)),
         }
     }
 
@@ -73,12 +72,21 @@ impl RpcClient {
         self.publisher.send(&request).await.map_err(not_sent)?;
         let first = match pending.await.map_err(CallError::Backend)? {
             Answer::NoHandlers => None,
-            Answer::Completed(answers) => answers.into_iter().next(),
+            Answer::Completed(answers) => first(answers),
         };
         first.ok_or(CallError::NoHandler {
             topic: request.topic,
         })
     }
+}
+
+/// The answer that counts: the first, but nothing (null) only where there is no other, for a worker in Python may put a
+/// handler first that only listens.
+fn first(mut answers: Vec<HandlerAnswer>) -> Option<HandlerAnswer> {
+    let says_something =
+        |answer: &HandlerAnswer| answer.result != HandlerResult::Success(Value::Null);
+    let at = answers.iter().position(says_something).unwrap_or_default();
+    (!answers.is_empty()).then(|| answers.swap_remove(at))
 }
 
 /// Calls for every request type.
@@ -129,17 +137,28 @@ fn not_sent<E>(error: PublisherError) -> CallError<E> {
     }
 }
 
-fn failed<E>(handler: String, error: String) -> CallError<E> {
-    CallError::HandlerFailed { handler, error }
+/// What the handler said, where it came to say anything.
+enum Said {
+    Response(Value),
+    Declared(Value),
+}
+
+fn said<E>(HandlerAnswer { handler, result }: HandlerAnswer) -> Result<Said, CallError<E>> {
+    match result {
+        HandlerResult::Success(value) => Ok(Said::Response(value)),
+        HandlerResult::Declared(value) => Ok(Said::Declared(value)),
+        HandlerResult::Error(error) => Err(CallError::HandlerFailed { handler, error }),
+        HandlerResult::InvalidRequest(mismatch) => Err(CallError::InvalidRequest(mismatch)),
+        HandlerResult::InvalidResponse(mismatch) => Err(CallError::InvalidResponse(mismatch)),
+    }
 }
 
 fn understand<T: Request>(answer: HandlerAnswer) -> Result<T::Response, CallError<T::Error>> {
-    match answer.result {
-        HandlerResult::Success(value) => read(value).map_err(CallError::InvalidResponse),
-        HandlerResult::Declared(value) => Err(read(value).map_or_else(
+    match said(answer)? {
+        Said::Response(value) => read(value).map_err(CallError::InvalidResponse),
+        Said::Declared(value) => Err(read(value).map_or_else(
             |m: Mismatch| CallError::InvalidResponse(m),
             CallError::Declared,
         )),
-        HandlerResult::Error(error) => Err(failed(answer.handler, error)),
     }
 }

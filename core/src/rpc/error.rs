@@ -32,11 +32,11 @@ pub enum CallError<E> {
         /// What it reports.
         error: String,
     },
-    /// The request does not fit its own schema; it was not sent.
-    #[error("the request is not sent: {0}")]
+    /// The request does not fit: its own schema, and then it was not sent, or what the handler takes that got it.
+    #[error("the request is invalid {0}")]
     InvalidRequest(Mismatch),
-    /// The answer does not fit the response's or the declared error's type.
-    #[error("the answer is of no use: {0}")]
+    /// What the handler answered fits neither the response nor the declared error, as the worker or the caller knows them.
+    #[error("the answer is invalid {0}")]
     InvalidResponse(Mismatch),
     /// The request could not be published.
     #[error(transparent)]

@@ -25,6 +25,7 @@ mod call;
 mod contract;
 mod error;
 mod memory;
+mod refusal;
 
 pub use answer::{Answer, AnswerError, HandlerAnswer, HandlerResult};
 pub use backend::{PendingAnswer, ResultBackend, ResultError, SharedResultBackend};

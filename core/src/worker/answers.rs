@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::runner::Outcome;
+use super::part::Part;
+use super::runner::{Fault, Outcome};
 use super::service::Service;
 use crate::event::Envelope;
 use crate::rpc::{Answer, HandlerAnswer, HandlerResult, ResultBackend, ResultError};
@@ -11,14 +12,26 @@ use crate::telemetry::count;
 /// Collects what handlers came to; nothing is collected for a broadcast.
 pub(super) struct Answers<'a> {
     request: &'a Envelope,
-    results: Vec<HandlerAnswer>,
+    service: &'a Service,
+    results: Vec<(Rank, HandlerAnswer)>,
     pending: bool,
 }
 
+/// The order of the results, for callers take the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A response, or a declared error.
+    Value,
+    Failure,
+    /// Of a handler that has no more to say than that it is done.
+    Nothing,
+}
+
 impl<'a> Answers<'a> {
-    pub(super) fn to(request: &'a Envelope) -> Self {
+    pub(super) fn to(request: &'a Envelope, service: &'a Service) -> Self {
         Self {
             request,
+            service,
             results: Vec::new(),
             pending: false,
         }
@@ -28,32 +41,56 @@ impl<'a> Answers<'a> {
         if !self.request.meta.is_rpc {
             return;
         }
-        let result = match outcome {
-            Outcome::Done(value) => HandlerResult::Success(value.clone()),
-            Outcome::Declared(value) => HandlerResult::Declared(value.clone()),
-            Outcome::Dead(reason) => HandlerResult::Error(reason.error.clone()),
-            Outcome::Retry { .. } => return self.wait_for_more(),
+        let part = self.part(handler);
+        let (rank, result) = match outcome {
+            Outcome::Retry { .. } => return self.wait_for(handler),
+            _ if part == Part::Listens => return,
+            Outcome::Done(value) if !part.answers_with(value) => return,
+            Outcome::Done(value) => (
+                match value.is_null() {
+                    true => Rank::Nothing,
+                    false => Rank::Value,
+                },
+                HandlerResult::Success(value.clone()),
+            ),
+            Outcome::Declared(value) => (Rank::Value, HandlerResult::Declared(value.clone())),
+            Outcome::Dead(reason, fault) => (Rank::Failure, failure(&reason.error, fault)),
         };
-        self.results.push(HandlerAnswer {
-            handler: handler.to_owned(),
-            result,
-        });
+        let handler = handler.to_owned();
+        self.results.push((rank, HandlerAnswer { handler, result }));
     }
 
-    /// A handler has not come to its end: a failure of another one is no answer yet.
-    pub(super) fn wait_for_more(&mut self) {
-        self.pending = true;
-    }
-
-    /// Sends the answer, if there is one by now. The caller takes the first result, so successes go first.
-    /// A backend that fails for long is reported; the event is done all the same, for its handlers ran.
-    pub(super) async fn send(mut self, service: &Service) {
-        let failed = |answer: &HandlerAnswer| matches!(answer.result, HandlerResult::Error(_));
-        if self.results.iter().all(failed) && (self.pending || self.results.is_empty()) {
-            return;
+    /// A handler has not come to its end: what is no value of another one is no answer yet.
+    pub(super) fn wait_for(&mut self, handler: &str) {
+        if self.request.meta.is_rpc {
+            self.pending |= self.part(handler) != Part::Listens;
         }
-        self.results.sort_by_key(failed);
-        store(self.request, &Answer::Completed(self.results), service).await;
+    }
+
+    fn part(&self, handler: &str) -> Part {
+        Part::of(&self.service.table, handler, self.request)
+    }
+
+    /// Sends the answer, if there is one by now; the caller takes the first result.
+    /// A backend that fails for long is reported; the event is done all the same, for its handlers ran.
+    pub(super) async fn send(mut self) {
+        self.results.sort_by_key(|(rank, _)| *rank);
+        match self.results.first() {
+            Some((Rank::Value, _)) => {}
+            Some((Rank::Failure | Rank::Nothing, _)) if !self.pending => {}
+            _ => return,
+        }
+        let results = self.results.into_iter().map(|(_, result)| result);
+        let answer = Answer::Completed(results.collect());
+        store(self.request, &answer, self.service).await;
+    }
+}
+
+fn failure(error: &str, fault: &Fault) -> HandlerResult {
+    match fault {
+        Fault::Handler => HandlerResult::Error(error.to_owned()),
+        Fault::Request(mismatch) => HandlerResult::InvalidRequest(mismatch.clone()),
+        Fault::Response(mismatch) => HandlerResult::InvalidResponse(mismatch.clone()),
     }
 }
 

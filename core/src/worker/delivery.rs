@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use super::answers::{Answers, no_handlers};
-use super::runner::Outcome;
+use super::runner::{Fault, Outcome};
 use super::service::Service;
 use crate::broker::{BrokerError, DeadReason, Delivery};
 use crate::handler::HandlerDef;
@@ -81,7 +81,7 @@ impl Handling {
                 .requeue(limited.first().map(|l| l.1))
                 .await;
         }
-        let mut answers = Answers::to(&self.delivery.envelope);
+        let mut answers = Answers::to(&self.delivery.envelope, &self.service);
         self.put_aside(&plan, &mut answers).await?;
 
         let ended = self.run_all(&plan.late, stop).await;
@@ -89,13 +89,13 @@ impl Handling {
             return self.delivery.settle.requeue(None).await;
         }
         for def in plan.late.iter().filter(|def| !ended.has(def)) {
-            answers.wait_for_more();
+            answers.wait_for(&def.name);
             self.again(def, self.service.clock().now(), "the worker shuts down")
                 .await?;
         }
         self.settle_ended(&ended, &mut answers).await?;
         if plan.early.is_empty() {
-            answers.send(&self.service).await;
+            answers.send().await;
             return self.delivery.settle.ack().await;
         }
         self.run_early(&plan, answers, stop).await
@@ -110,7 +110,7 @@ impl Handling {
     ) -> Result<(), BrokerError> {
         if *stop.borrow() {
             for def in &plan.early {
-                answers.wait_for_more();
+                answers.wait_for(&def.name);
                 self.again(def, self.service.clock().now(), "the worker shuts down")
                     .await?;
             }
@@ -125,7 +125,7 @@ impl Handling {
             );
         }
         self.settle_early(&ended, &mut answers, stop).await;
-        answers.send(&self.service).await;
+        answers.send().await;
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Handling {
         let envelope = &self.delivery.envelope;
         let (lost, because) = match outcome {
             Outcome::Retry { error, .. } => ("its retry is lost", error.as_str()),
-            Outcome::Dead(reason) => ("its dead letter is lost", reason.error.as_str()),
+            Outcome::Dead(reason, _) => ("its dead letter is lost", reason.error.as_str()),
             Outcome::Done(_) | Outcome::Declared(_) => return,
         };
         tracing::error!(event_id = %envelope.id, topic = %envelope.topic, handler, because, %error,
@@ -252,11 +252,11 @@ impl Handling {
     async fn bury(&self, reason: DeadReason) -> Result<(), BrokerError> {
         let envelope = &self.delivery.envelope;
         tracing::error!(event_id = %envelope.id, topic = %envelope.topic, error = reason.error, "dead letter");
-        let mut answers = Answers::to(envelope);
+        let mut answers = Answers::to(envelope, &self.service);
         let handler = reason.handler.clone().unwrap_or_default();
-        answers.add(&handler, &Outcome::Dead(reason.clone()));
+        answers.add(&handler, &Outcome::Dead(reason.clone(), Fault::Handler));
         self.dead_letter(reason).await?;
-        answers.send(&self.service).await;
+        answers.send().await;
         self.delivery.settle.ack().await
     }
 
@@ -294,11 +294,11 @@ impl Handling {
         for def in &plan.lost {
             let error = "its worker was lost, and `reject_on_worker_lost` is off";
             let dead = self.reason(Some(def.name.clone()), error.to_owned());
-            answers.add(&def.name, &Outcome::Dead(dead.clone()));
+            answers.add(&def.name, &Outcome::Dead(dead.clone(), Fault::Handler));
             self.dead_letter(dead).await?;
         }
         for (def, at) in &plan.limited {
-            answers.wait_for_more();
+            answers.wait_for(&def.name);
             self.again(def, *at, "rate limit").await?;
         }
         Ok(())
@@ -371,7 +371,7 @@ impl Handling {
                 let settle = &self.delivery.settle;
                 settle.retry(handler, *retries, *at, error).await
             }
-            Outcome::Dead(reason) => self.dead_letter(reason.clone()).await,
+            Outcome::Dead(reason, _) => self.dead_letter(reason.clone()).await,
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::answers::Answers;
-use super::runner::Outcome;
+use super::runner::{Fault, Outcome};
 use super::service::{Service, Setup};
 use super::{Jitter, WorkerError};
 use crate::broker::DeadReason;
@@ -233,7 +233,7 @@ impl Inner {
         };
         state.bury_orphans(&event.targets, &handlers);
         let envelope = Arc::new(event.envelope);
-        let mut answers = Answers::to(&envelope);
+        let mut answers = Answers::to(&envelope, &self.service);
 
         let mut due = Vec::new();
         for def in handlers {
@@ -244,7 +244,7 @@ impl Inner {
                 None => (0, None),
             };
             if let Some(dead) = crashed(&def, retries, event.lost_claims) {
-                let outcome = Outcome::Dead(dead);
+                let outcome = Outcome::Dead(dead, Fault::Handler);
                 answers.add(&def.name, &outcome);
                 state.record(&def.name, outcome);
                 continue;
@@ -254,7 +254,7 @@ impl Inner {
                 .or_else(|| self.service.runner.wait_until(&def, &envelope));
             match wait {
                 Some(at) => {
-                    answers.wait_for_more();
+                    answers.wait_for(&def.name);
                     state.try_again(at);
                 }
                 None => due.push((def, retries)),
@@ -271,7 +271,7 @@ impl Inner {
         for dead in &state.dead {
             count::dead_lettered(&envelope.topic, dead.handler.as_deref());
         }
-        answers.send(&self.service).await;
+        answers.send().await;
         state.settlement()
     }
 }
@@ -349,14 +349,14 @@ impl Delivering {
                 attempts,
                 error,
             };
-            self.record(&name, Outcome::Dead(dead));
+            self.record(&name, Outcome::Dead(dead, Fault::Handler));
         }
     }
 
     fn record(&mut self, handler: &str, outcome: Outcome) {
         let progress = match outcome {
             Outcome::Done(_) | Outcome::Declared(_) => HandlerProgress::Done,
-            Outcome::Dead(reason) => {
+            Outcome::Dead(reason, _) => {
                 self.dead.push(reason);
                 HandlerProgress::Done
             }

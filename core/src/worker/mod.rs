@@ -11,9 +11,10 @@
 //! | exceeds its `time_limit` | dropped; dead letter at once, as Celery's `TimeLimitExceeded` is not retried |
 //! | takes the process down | delivered again; dead letter after `crash_limit` times |
 //!
-//! An event that no handler of this service takes (its version, or a binding that outlived its handler) is
-//! acknowledged and counted, as celery-salt answers `no_handlers`; a *retry* for a handler that this service no
-//! longer has becomes a dead letter, for a failure must not vanish with a rename.
+//! An event of a version that no handler of this service takes is acknowledged and counted. One of a topic to which
+//! none subscribes (a binding that outlived its handler) becomes a dead letter, and so does a *retry* for a handler
+//! that this service no longer has, or one that comes after the event's `expires`: a failure must not vanish with a
+//! rename, nor with time. Whatever became of it, a caller is answered `no_handlers`, as by celery-salt.
 
 mod answers;
 mod builder;
@@ -23,6 +24,7 @@ mod function;
 mod health;
 mod in_process;
 mod intake;
+mod part;
 mod rate;
 mod retry;
 mod room;
@@ -41,7 +43,7 @@ pub use health::{Health, HealthSnapshot, WorkerState};
 pub use in_process::{InProcess, InProcessBuilder};
 pub use retry::{Jitter, RandomJitter, SeededJitter};
 pub use run::Worker;
-pub use runner::{Outcome, Runner};
+pub use runner::{Fault, Outcome, Runner};
 #[cfg(feature = "signal")]
 pub use signal::shutdown_signal;
 pub use table::HandlerTable;

@@ -18,6 +18,7 @@ use crate::chain::Chain;
 use crate::clock::{self, SharedClock};
 use crate::event::Envelope;
 use crate::handler::{Context, HandlerDef, HandlerError, HandlerOptions, StateMap};
+use crate::rpc::Mismatch;
 use crate::telemetry::{TraceContext, count, spans, trace_context};
 
 /// Runs handlers by a clock, with the state that they share.
@@ -44,9 +45,20 @@ pub enum Outcome {
         error: String,
     },
     /// It gave up.
-    Dead(DeadReason),
+    Dead(DeadReason, Fault),
     /// It declared an error as the answer of an RPC; it is done.
     Declared(Value),
+}
+
+/// Whose fault it is that a handler gave up; the caller of an RPC is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// The handler's, or that of whatever it works with.
+    Handler,
+    /// The request's: it does not fit what the handler takes.
+    Request(Mismatch),
+    /// The answer's: it does not fit its schema.
+    Response(Mismatch),
 }
 
 impl Runner {
@@ -155,13 +167,15 @@ impl Runner {
     }
 
     fn judge(&self, def: &HandlerDef, retries: u32, ended: Ended) -> Outcome {
-        let dead = |error| {
-            Outcome::Dead(DeadReason {
+        let faulty = |error, fault| {
+            let reason = DeadReason {
                 handler: Some(def.name.clone()),
                 attempts: retries.saturating_add(1),
                 error,
-            })
+            };
+            Outcome::Dead(reason, fault)
         };
+        let dead = |error| faulty(error, Fault::Handler);
         match ended {
             Ended::Returned(Ok(value)) => Outcome::Done(value),
             Ended::Returned(Err(HandlerError::Declared(value))) => Outcome::Declared(value),
@@ -174,7 +188,10 @@ impl Runner {
             Ended::Returned(Err(HandlerError::Retry { error, after })) => self
                 .retry(def, retries, after, &error)
                 .unwrap_or_else(|| dead(error)),
-            Ended::Returned(Err(error)) => dead(error.to_string()),
+            Ended::Returned(Err(error)) => {
+                let fault = fault(&error);
+                faulty(error.to_string(), fault)
+            }
             Ended::Panicked(text) => dead(format!("the handler panicked: {text}")),
             Ended::OutOfTime(limit) => {
                 dead(format!("time limit of {} s exceeded", limit.as_secs_f64()))
@@ -209,6 +226,17 @@ enum Ended {
     OutOfTime(Duration),
 }
 
+fn fault(error: &HandlerError) -> Fault {
+    match error {
+        HandlerError::Invalid { pointer, .. } => Fault::Request(Mismatch {
+            pointer: pointer.clone(),
+            // The error itself may quote the value.
+            reason: "the handler cannot read it".to_owned(),
+        }),
+        _ => Fault::Handler,
+    }
+}
+
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
@@ -228,7 +256,7 @@ fn report(span: &Span, def: &HandlerDef, envelope: &Envelope, outcome: &Outcome)
             count::retried(&envelope.topic, &def.name);
             "retry"
         }
-        Outcome::Dead(reason) => {
+        Outcome::Dead(reason, _) => {
             tracing::error!(attempts = reason.attempts, error = reason.error, "gave up");
             spans::fail(span);
             "dead"

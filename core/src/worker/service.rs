@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::runner::{Outcome, Runner};
+use super::part::Part;
+use super::runner::{Fault, Outcome, Runner};
 use super::{HandlerTable, Jitter, RandomJitter, WorkerError};
 use crate::broker::{DEFAULT_SYSTEM, DeadReason};
 use crate::catalog::Role;
@@ -29,28 +30,35 @@ impl Service {
         envelope: &Arc<Envelope>,
         retries: u32,
     ) -> Outcome {
-        let dead = |error: String| {
-            Outcome::Dead(DeadReason {
+        let dead = |error: String, fault| {
+            let reason = DeadReason {
                 handler: Some(def.name.clone()),
                 attempts: retries.saturating_add(1),
                 error,
-            })
+            };
+            Outcome::Dead(reason, fault)
         };
         if !envelope.meta.is_rpc {
             return self.runner.run(def, envelope, retries).await;
         }
         if let Err(mismatch) = check(envelope, Role::Event, &envelope.payload) {
-            return dead(format!("the request does not fit its schema {mismatch}"));
+            let error = format!("the request does not fit its schema {mismatch}");
+            return dead(error, Fault::Request(mismatch));
         }
         let outcome = self.runner.run(def, envelope, retries).await;
+        let part = Part::of(&self.table, &def.name, envelope);
         let checked = match &outcome {
+            Outcome::Done(value) if !part.answers_with(value) => Ok(()),
             Outcome::Done(value) => check(envelope, Role::Response, value),
             Outcome::Declared(value) => check(envelope, Role::Error, value),
-            Outcome::Retry { .. } | Outcome::Dead(_) => Ok(()),
+            Outcome::Retry { .. } | Outcome::Dead(..) => Ok(()),
         };
         match checked {
             Ok(()) => outcome,
-            Err(mismatch) => dead(format!("the answer does not fit its schema {mismatch}")),
+            Err(mismatch) => {
+                let error = format!("the answer does not fit its schema {mismatch}");
+                dead(error, Fault::Response(mismatch))
+            }
         }
     }
 }

@@ -116,10 +116,12 @@ def takes_exact(data):
 
 
 def add(a, b):
-    if a + b > 1000:
+    if a != 7777 and a + b > 1000:
         return refuse("OVERFLOW", "the sum is over 1000")
     if a < 0:
         raise ValueError("a is negative")
+    if a == 7777:
+        return {"result": "thirteen"}
     return {"result": a + b}
 
 

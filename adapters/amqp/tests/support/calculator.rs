@@ -76,10 +76,30 @@ pub(crate) async fn ends_as_it_should(client: &RpcClient, who: &str) {
         }
         other => panic!("{who}: {other:?}"),
     }
+    let useless = call(7777, 0).await;
+    assert!(
+        matches!(&useless, Err(CallError::InvalidResponse(m)) if m.pointer == "/result"),
+        "{who}: {useless:?}"
+    );
     let nobody = Nobody {}.call(client, COMES).await;
     assert!(
         matches!(&nobody, Err(CallError::NoHandler { topic }) if topic == "mesh.nobody"),
         "{who}: {nobody:?}"
+    );
+}
+
+/// Asks a service that checks its requests, in Rust or on celery-salt, for what it cannot take.
+pub(crate) async fn refuses_what_does_not_fit(client: &RpcClient, who: &str) {
+    let asked = json!({"a": "4111-1111", "b": 2});
+    let call = client.call_json("mesh.add", Some("v1"), asked, COMES, Default::default());
+    let error = call.await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::InvalidRequest(m) if m.pointer == "/a"),
+        "{who}: {error:?}"
+    );
+    assert!(
+        !format!("{error} {error:?}").contains("4111"),
+        "{who}: {error:?}"
     );
 }
 
