@@ -362,25 +362,6 @@ fn answer(n: i64) -> Answer {
 }
 
 #[tokio::test]
-async fn an_answer_before_the_caller_is_kept_and_the_first_counts() {
-    let clock = TestClock::new();
-    let results = MemoryResults::new(Arc::new(clock.clone()));
-    let early = request(&clock);
-    results.store(&early, &answer(1)).await.unwrap();
-    results.store(&early, &answer(2)).await.unwrap();
-    assert_eq!(
-        results.expect(early.id).await.unwrap().await.unwrap(),
-        answer(1)
-    );
-
-    let between = request(&clock);
-    let pending = results.expect(between.id).await.unwrap();
-    results.store(&between, &answer(3)).await.unwrap();
-    results.store(&between, &answer(4)).await.unwrap();
-    assert_eq!(pending.await.unwrap(), answer(3));
-}
-
-#[tokio::test]
 async fn an_answer_that_nobody_fetches_is_forgotten_after_a_day() {
     let clock = TestClock::new();
     let results = MemoryResults::new(Arc::new(clock.clone()));

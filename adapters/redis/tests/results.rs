@@ -59,30 +59,6 @@ fn answer(value: serde_json::Value) -> Answer {
 }
 
 #[tokio::test]
-async fn an_answer_comes_before_or_after_the_caller_asks() {
-    let (results, _, _) = backend().await;
-    let (early, late) = (request(), request());
-    results.store(&early, &answer(json!(1))).await.unwrap();
-    let pending = results.expect(early.id).await.unwrap();
-    assert_eq!(within(pending).await.unwrap(), answer(json!(1)));
-
-    let pending = results.expect(late.id).await.unwrap();
-    let second = answer(json!(2));
-    let (found, stored) = tokio::join!(within(pending), results.store(&late, &second));
-    stored.unwrap();
-    assert_eq!(found.unwrap(), answer(json!(2)));
-}
-
-#[tokio::test]
-async fn an_answer_between_expect_and_the_first_poll_is_not_missed() {
-    let (results, _, _) = backend().await;
-    let asked = request();
-    let pending = results.expect(asked.id).await.unwrap();
-    results.store(&asked, &Answer::NoHandlers).await.unwrap();
-    assert_eq!(within(pending).await.unwrap(), Answer::NoHandlers);
-}
-
-#[tokio::test]
 async fn it_is_stored_as_celery_stores_it_and_the_first_counts() {
     let (results, prefix, mut plain) = backend().await;
     let asked = request();

@@ -22,6 +22,7 @@
 mod answer;
 mod backend;
 mod call;
+pub mod conformance;
 mod contract;
 mod error;
 mod memory;
