@@ -35,13 +35,14 @@ where
 }
 
 /// Changes the row when it is there, else inserts it.
-pub(crate) async fn save<M, S>(model: M, session: S) -> Result<M, Error>
+pub(crate) async fn save<Ch, M, S>(changes: Ch, key: M::Key, session: S) -> Result<M, Error>
 where
     S: Session,
-    M: FollowOn<S::Backend> + InsertOn<M, S::Backend> + UpdateOn<S::Backend> + Changes<Model = M>,
+    Ch: InsertOn<M, S::Backend> + UpdateOn<S::Backend> + Changes<Model = M>,
+    M: FollowOn<S::Backend>,
 {
     let mut saving = Saving::begin(session).await?;
-    let saved = saving.save(model).await;
+    let saved = saving.save(changes, key).await;
     saving.end(saved).await
 }
 
@@ -82,17 +83,14 @@ impl<S: Session> Saving<S> {
         self.change(changes, old, key).await
     }
 
-    async fn save<M>(&mut self, model: M) -> Result<M, Error>
+    async fn save<Ch, M>(&mut self, changes: Ch, key: M::Key) -> Result<M, Error>
     where
-        M: FollowOn<S::Backend>
-            + InsertOn<M, S::Backend>
-            + UpdateOn<S::Backend>
-            + Changes<Model = M>,
+        Ch: InsertOn<M, S::Backend> + UpdateOn<S::Backend> + Changes<Model = M>,
+        M: FollowOn<S::Backend>,
     {
-        let key = model.key();
         match M::read(key.clone(), Lock::ToChange, self.session()).await? {
-            Some(old) => self.change(model, old, key).await,
-            None => self.insert(model).await,
+            Some(old) => self.change(changes, old, key).await,
+            None => self.insert(changes).await,
         }
     }
 

@@ -82,7 +82,7 @@ pub use inbox::once;
 pub use many::{DeleteMany, FollowMany, FollowManyOn, KeySql, OnDiesel, SetNotCalled, UpdateMany};
 pub use model::{AutoIncrement, Changes, Follow, NewRow};
 pub use on::{FollowOn, InsertOn, UpdateOn};
-pub use save::{FollowInsert, FollowSave, FollowUpdate};
+pub use save::{FollowChanges, FollowInsert, FollowSave, FollowUpdate};
 
 #[doc(hidden)]
 pub mod __private {

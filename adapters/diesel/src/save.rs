@@ -62,7 +62,8 @@ pub trait FollowSave: Follow {
             + UpdateOn<C::Backend>
             + Changes<Model = Self>,
     {
-        now(flow::save(self, Blocking(conn)))
+        let key = self.key();
+        now(flow::save(self, key, Blocking(conn)))
     }
 
     /// Deletes the row and fires the rules that look at its end; returns how many rows there were: 1 or 0.
@@ -80,9 +81,94 @@ pub trait FollowSave: Follow {
 
 impl<M: Follow> FollowSave for M {}
 
-/// Saves of a changeset that changes a part of a model's columns; see [`FollowSave`].
+/// Saves of a changeset that changes a part of a model's columns and carries the key of its row, as Diesel's
+/// [`SaveChangesDsl`](diesel::SaveChangesDsl) asks; see [`FollowSave`].
 ///
-/// Implemented by `#[derive(AsChangeset, FollowActions)] #[follow(changes = Model)]`.
+/// Implemented by `#[derive(AsChangeset, FollowActions)] #[follow(changes = Model)]` for a struct with a field for each
+/// column of the primary key, none of them an `Option`. (One without the key is told it: [`FollowUpdate`].) Where the
+/// struct is marked `#[follow(inserts = Model)]` too, it can be inserted: [`FollowInsert`].
+///
+/// ```
+/// # use celerysalt_diesel::{FollowActions, Rules};
+/// # use diesel::prelude::*;
+/// # diesel::table! {
+/// #     orders (id) {
+/// #         id -> BigInt,
+/// #         status -> Text,
+/// #         on_change_rules -> Text,
+/// #     }
+/// # }
+/// # #[derive(Queryable, Selectable, Identifiable, Insertable, AsChangeset, FollowActions)]
+/// # #[diesel(table_name = orders)]
+/// # struct Order {
+/// #     id: i64,
+/// #     status: String,
+/// #     on_change_rules: Rules,
+/// # }
+/// #[derive(Identifiable, AsChangeset, FollowActions)]
+/// #[diesel(table_name = orders)]
+/// #[follow(changes = Order)]
+/// struct Shipment {
+///     id: i64,
+///     status: String,
+/// }
+///
+/// # #[cfg(feature = "sqlite")]
+/// fn ship(id: i64, conn: &mut SqliteConnection) -> Result<Order, celerysalt_diesel::Error> {
+///     use celerysalt_diesel::FollowChanges;
+///
+///     Shipment { id, status: "shipped".into() }.update_and_follow(conn)
+/// }
+/// ```
+pub trait FollowChanges: Changes {
+    /// The key of the row.
+    fn key(&self) -> <Self::Model as Follow>::Key;
+
+    /// Changes the row and fires the rules that look at what changed; returns the row as the database holds it.
+    ///
+    /// # Errors
+    /// As [`FollowSave::update_and_follow`]; Diesel's own when there is nothing to change.
+    fn update_and_follow<C>(self, conn: &mut C) -> Result<Self::Model, Error>
+    where
+        C: FollowConnection,
+        Self: UpdateOn<C::Backend>,
+        Self::Model: FollowOn<C::Backend>,
+    {
+        let key = self.key();
+        now(flow::update(self, key, Blocking(conn)))
+    }
+
+    /// Changes the row when it is there, else inserts it.
+    ///
+    /// # Errors
+    /// As [`FollowSave::save_and_follow`].
+    fn save_and_follow<C>(self, conn: &mut C) -> Result<Self::Model, Error>
+    where
+        C: FollowConnection,
+        Self: UpdateOn<C::Backend> + InsertOn<Self::Model, C::Backend>,
+        Self::Model: FollowOn<C::Backend>,
+    {
+        let key = self.key();
+        now(flow::save(self, key, Blocking(conn)))
+    }
+
+    /// Deletes the row and fires the rules that look at its end; returns how many rows there were: 1 or 0.
+    ///
+    /// # Errors
+    /// As [`FollowSave::delete_and_follow`].
+    fn delete_and_follow<C>(self, conn: &mut C) -> Result<usize, Error>
+    where
+        C: FollowConnection,
+        Self::Model: FollowOn<C::Backend>,
+    {
+        now(flow::delete::<Self::Model, _>(self.key(), Blocking(conn)))
+    }
+}
+
+/// Saves of a changeset that changes a part of a model's columns, of a row that it does not name; see [`FollowSave`].
+///
+/// Implemented by `#[derive(AsChangeset, FollowActions)] #[follow(changes = Model)]` for a struct without the primary key.
+/// (One that has it is [`FollowChanges`].)
 pub trait FollowUpdate: Changes {
     /// Changes the row of this key and fires the rules that look at what changed; returns the row as the database
     /// holds it.

@@ -54,4 +54,4 @@ pub use check::check_tables;
 pub use connection::FollowConnection;
 pub use inbox::once;
 pub use many::{FollowMany, OnDieselAsync};
-pub use save::{FollowInsert, FollowSave, FollowUpdate};
+pub use save::{FollowChanges, FollowInsert, FollowSave, FollowUpdate};

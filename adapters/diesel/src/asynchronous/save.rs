@@ -50,7 +50,8 @@ pub trait FollowSave: Follow {
             + UpdateOn<C::Backend>
             + Changes<Model = Self>,
     {
-        flow::save(self, Awaited(conn))
+        let key = self.key();
+        flow::save(self, key, Awaited(conn))
     }
 
     /// Deletes the row and fires the rules that look at its end; returns how many rows there were: 1 or 0.
@@ -67,6 +68,58 @@ pub trait FollowSave: Follow {
 }
 
 impl<M: Follow> FollowSave for M {}
+
+/// Saves of a changeset that carries the key of its row, as [`celerysalt_diesel::FollowChanges`](crate::FollowChanges)
+/// tells.
+pub trait FollowChanges: crate::FollowChanges {
+    /// Changes the row and fires the rules that look at what changed; returns the row as the database holds it.
+    ///
+    /// # Errors
+    /// As [`update_and_follow`](crate::FollowChanges::update_and_follow) of Diesel's own connections.
+    fn update_and_follow<C>(
+        self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Self::Model, Error>> + Send
+    where
+        C: FollowConnection,
+        Self: UpdateOn<C::Backend> + Send,
+        Self::Model: FollowOn<C::Backend>,
+    {
+        let key = self.key();
+        flow::update(self, key, Awaited(conn))
+    }
+
+    /// Changes the row when it is there, else inserts it.
+    ///
+    /// # Errors
+    /// As [`save_and_follow`](crate::FollowChanges::save_and_follow) of Diesel's own connections.
+    fn save_and_follow<C>(
+        self,
+        conn: &mut C,
+    ) -> impl Future<Output = Result<Self::Model, Error>> + Send
+    where
+        C: FollowConnection,
+        Self: UpdateOn<C::Backend> + InsertOn<Self::Model, C::Backend> + Send,
+        Self::Model: FollowOn<C::Backend>,
+    {
+        let key = self.key();
+        flow::save(self, key, Awaited(conn))
+    }
+
+    /// Deletes the row and fires the rules that look at its end; returns how many rows there were: 1 or 0.
+    ///
+    /// # Errors
+    /// As [`delete_and_follow`](crate::FollowChanges::delete_and_follow) of Diesel's own connections.
+    fn delete_and_follow<C>(self, conn: &mut C) -> impl Future<Output = Result<usize, Error>> + Send
+    where
+        C: FollowConnection,
+        Self::Model: FollowOn<C::Backend>,
+    {
+        flow::delete::<Self::Model, _>(self.key(), Awaited(conn))
+    }
+}
+
+impl<Ch: crate::FollowChanges> FollowChanges for Ch {}
 
 /// Saves of a changeset that changes a part of a model's columns; see [`FollowSave`].
 pub trait FollowUpdate: Changes {

@@ -6,7 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde_json::json;
 
 use db::{
-    Conn, FollowInsert, FollowSave, FollowUpdate, Order, OrderChanges, Seat, Shouted, TestDb, Unseen, Upper, created,
+    Booking, Conn, FollowChanges, FollowInsert, FollowSave, FollowUpdate, Order, OrderChanges, Seat, Shouted, TestDb, Unseen, Upper, created,
     deleted, new_order, only_status, outbox, paid, reload, stored, stored_rules, topics, transaction,
 };
 
@@ -354,6 +354,28 @@ fn a_composite_key_and_rules_in_code() {
     assert_eq!(guests, [json!("Ada"), json!(null)]);
     assert_eq!(fired[0].aggregate.as_deref(), Some("seats:great,7"));
     assert!(celerysalt_diesel::check_code_rules::<Seat>().is_ok());
+}
+
+#[test]
+fn a_changeset_that_carries_its_key_saves_as_a_model_does() {
+    let test = TestDb::new();
+    let conn = &mut test.connect();
+    let booking = |guest| Booking { hall: "great", seat: 7, guest };
+    let missing = booking(Some("Ada")).update_and_follow(conn).unwrap_err();
+    assert!(matches!(missing, Error::Database(DieselError::NotFound)), "{missing:?}");
+    // It is not there, so it is inserted; the next time it is changed.
+    assert_eq!(booking(None).save_and_follow(conn).unwrap().guest, None);
+    let seat = booking(Some("Ada")).save_and_follow(conn).unwrap();
+    assert_eq!((seat.hall.as_str(), seat.guest.as_deref()), ("great", Some("Ada")));
+    let seat = booking(Some("Bob")).update_and_follow(conn).unwrap();
+    assert_eq!(seat.guest.as_deref(), Some("Bob"));
+    let guests: Vec<_> = outbox(conn).iter().map(|fired| fired.payload()["guest"].clone()).collect();
+    assert_eq!(guests, [json!("Ada"), json!("Bob")]);
+    assert_eq!(Booking { seat: 8, ..booking(None) }.insert_and_follow(conn).unwrap().seat, 8);
+    assert_eq!(booking(None).delete_and_follow(conn).unwrap(), 1);
+    assert_eq!(booking(None).delete_and_follow(conn).unwrap(), 0);
+    let eighth = Booking { seat: 8, ..booking(None) };
+    assert_eq!(eighth.delete_and_follow(conn).unwrap(), 1);
 }
 
 #[test]

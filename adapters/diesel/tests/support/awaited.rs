@@ -75,6 +75,34 @@ pub trait FollowSave: asynchronous::FollowSave {
 
 impl<M: Follow> FollowSave for M {}
 
+/// The async saves of a changeset that has its key.
+pub trait FollowChanges: celerysalt_diesel::FollowChanges {
+    fn update_and_follow(self, conn: &mut Conn) -> Result<Self::Model, Error>
+    where
+        Self: UpdateOn<Db> + Send,
+        Self::Model: FollowOn<Db>,
+    {
+        RUNTIME.block_on(asynchronous::FollowChanges::update_and_follow(self, &mut **conn))
+    }
+
+    fn save_and_follow(self, conn: &mut Conn) -> Result<Self::Model, Error>
+    where
+        Self: UpdateOn<Db> + InsertOn<Self::Model, Db> + Send,
+        Self::Model: FollowOn<Db>,
+    {
+        RUNTIME.block_on(asynchronous::FollowChanges::save_and_follow(self, &mut **conn))
+    }
+
+    fn delete_and_follow(self, conn: &mut Conn) -> Result<usize, Error>
+    where
+        Self::Model: FollowOn<Db>,
+    {
+        RUNTIME.block_on(asynchronous::FollowChanges::delete_and_follow(self, &mut **conn))
+    }
+}
+
+impl<Ch: celerysalt_diesel::FollowChanges> FollowChanges for Ch {}
+
 /// The async saves of a changeset.
 pub trait FollowUpdate: celerysalt_diesel::FollowUpdate {
     fn update_and_follow(

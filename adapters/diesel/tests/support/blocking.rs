@@ -1,6 +1,6 @@
 // Included by the modules of Diesel's own connections.
 
-pub use celerysalt_diesel::{check_tables, FollowInsert, FollowMany, FollowSave, FollowUpdate};
+pub use celerysalt_diesel::{check_tables, FollowChanges, FollowInsert, FollowMany, FollowSave, FollowUpdate};
 
 use celerysalt::inbox::{Once, Receipt};
 use celerysalt_diesel::Error;

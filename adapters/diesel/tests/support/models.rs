@@ -108,6 +108,16 @@ pub struct Seat {
     pub rules: Rules,
 }
 
+/// A part of a seat, with the key.
+#[derive(Debug, Clone, Identifiable, Insertable, AsChangeset, FollowActions)]
+#[diesel(table_name = seats, primary_key(hall, seat), treat_none_as_null = true)]
+#[follow(changes = Seat, inserts = Seat)]
+pub struct Booking<'a> {
+    pub hall: &'a str,
+    pub seat: i32,
+    pub guest: Option<&'a str>,
+}
+
 fn seat_rules() -> Vec<Rule> {
     let taken = Rule::when(Seat::GUEST).changed();
     vec![taken.emit::<SeatTaken>(json!({"guest": "{{ guest }}"})).id("seat-taken")]

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{DeriveInput, FieldsNamed, Path};
+use syn::{DeriveInput, FieldsNamed, Ident, Path};
 
 use super::attributes::{FieldInfo, Table, fields};
 use crate::follow::field::{Kind, option_of};
@@ -25,15 +25,51 @@ pub(super) fn expand(
         !is_rules && field.kind != Kind::Skipped
     });
     let written = written(followed, table);
-    let name = &input.ident;
-    let (generics, arguments, filter) = input.generics.split_for_impl();
     let changes = changes_impl(input, &quote!(#model), &written, rules);
+    let saves = saves_impl(input, &fields, table, model);
     Ok(quote! {
         #changes
-
-        #[automatically_derived]
-        impl #generics ::celerysalt_diesel::FollowUpdate for #name #arguments #filter {}
+        #saves
     })
+}
+
+/// A changeset that carries its row's key knows which row it is about; one that does not is told the key.
+fn saves_impl(
+    input: &DeriveInput,
+    fields: &[FieldInfo<'_>],
+    table: &Table,
+    model: &Path,
+) -> TokenStream {
+    let name = &input.ident;
+    let (generics, arguments, filter) = input.generics.split_for_impl();
+    let carried = |key: &Ident| {
+        let mut fields = fields.iter();
+        let field = fields.find(|field| field.column == *key && field.is_column)?;
+        let ident = &field.field.ident;
+        let clone = quote!(::core::clone::Clone::clone(&self.#ident));
+        let is_sure = option_of(&field.field.ty).is_none();
+        is_sure.then(|| quote!(::core::convert::Into::into(#clone)))
+    };
+    let keys: Option<Vec<_>> = table.keys.iter().map(carried).collect();
+    let key = match keys.as_deref() {
+        Some([one]) => Some(one.clone()),
+        Some(many) => Some(quote!((#(#many),*))),
+        None => None,
+    };
+    let Some(key) = key else {
+        return quote! {
+            #[automatically_derived]
+            impl #generics ::celerysalt_diesel::FollowUpdate for #name #arguments #filter {}
+        };
+    };
+    quote! {
+        #[automatically_derived]
+        impl #generics ::celerysalt_diesel::FollowChanges for #name #arguments #filter {
+            fn key(&self) -> <#model as ::celerysalt_diesel::Follow>::Key {
+                #key
+            }
+        }
+    }
 }
 
 /// A model writes all its columns but the key.
