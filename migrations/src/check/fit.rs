@@ -60,7 +60,7 @@ pub(super) fn model_problems(model: &ModelTable, found: &Columns) -> Vec<TablePr
     let mut problems: Vec<_> = missing.collect();
     if let Some(rules) = found.get(model.rules) {
         problems.extend(type_problem(model, rules, found.dialect));
-        problems.extend(rules.is_nullable.then(|| TableProblem::Nullable {
+        problems.extend(rules.is_nullable.then_some(TableProblem::Nullable {
             table,
             column: model.rules,
         }));
