@@ -4,14 +4,18 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use celerysalt::broker::{Broker, DeadLetters, DeadSelection, QueueSpec};
+use celerysalt::event::Envelope;
+use celerysalt::extract::{FromContext, Payload};
 use celerysalt::handler::{HandlerError, HandlerOptions};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use support::Mesh;
 use support::load::{Running, Tally, define, event, eventually, publish_all};
 use support::node::OwnNode;
@@ -24,7 +28,7 @@ fn headers(entries: &[(&str, &str)]) -> FieldTable {
     table
 }
 
-fn json(table: FieldTable) -> BasicProperties {
+fn of_json(table: FieldTable) -> BasicProperties {
     let properties = BasicProperties::default().with_content_type("application/json".into());
     properties
         .with_content_encoding("utf-8".into())
@@ -54,40 +58,44 @@ fn poison() -> Vec<(BasicProperties, Vec<u8>, &'static str)> {
         AMQPValue::LongString("x".repeat(130_700).into()),
     );
     vec![
-        (json(task()), b"{not json".to_vec(), "not valid JSON"),
-        (json(task()), Vec::new(), "not valid JSON"),
-        (json(task()), vec![0xff, 0xfe, 0x00], "not valid JSON"),
-        (json(task()), deep.into_bytes(), "not valid JSON"),
+        (of_json(task()), b"{not json".to_vec(), "not valid JSON"),
+        (of_json(task()), Vec::new(), "not valid JSON"),
+        (of_json(task()), vec![0xff, 0xfe, 0x00], "not valid JSON"),
+        (of_json(task()), deep.into_bytes(), "not valid JSON"),
         (
-            json(task()),
+            of_json(task()),
             event(&"{\"a\":".repeat(50_000)),
             "the event is not valid JSON",
         ),
-        (json(task()), event("[1, 2]"), "the event is an array"),
-        (json(task()), b"\"text\"".to_vec(), "the body is a string"),
+        (of_json(task()), event("[1, 2]"), "the event is an array"),
         (
-            json(task()),
+            of_json(task()),
+            b"\"text\"".to_vec(),
+            "the body is a string",
+        ),
+        (
+            of_json(task()),
             event("{\"_tchu_meta\": []}"),
             "`_tchu_meta` is an array",
         ),
         (
-            json(task()),
+            of_json(task()),
             event("{\"_tchu_meta\": {\"depth\": -1}}"),
             "`_tchu_meta` is not valid",
         ),
-        (json(FieldTable::default()), event("{}"), "no task"),
+        (of_json(FieldTable::default()), event("{}"), "no task"),
         (
-            json(headers(&[("task", "celery_salt.dispatch_event")])),
+            of_json(headers(&[("task", "celery_salt.dispatch_event")])),
             event("{}"),
             "no task id",
         ),
         (
-            json(headers(&[("task", "shop.tasks.bill"), ("id", "1")])),
+            of_json(headers(&[("task", "shop.tasks.bill"), ("id", "1")])),
             event("{}"),
             "shop.tasks.bill",
         ),
-        (json(huge), b"7".to_vec(), "the body is a number"),
-        (json(full), b"true".to_vec(), "the body is a boolean"),
+        (of_json(huge), b"7".to_vec(), "the body is a number"),
+        (of_json(full), b"true".to_vec(), "the body is a boolean"),
         (
             BasicProperties::default().with_content_type("application/x-python-serialize".into()),
             vec![0x80, 4],
@@ -99,7 +107,7 @@ fn poison() -> Vec<(BasicProperties, Vec<u8>, &'static str)> {
             "not valid JSON",
         ),
         (
-            json({
+            of_json({
                 let mut table = task();
                 table.insert("eta".into(), AMQPValue::LongString("tomorrow".into()));
                 table
@@ -108,6 +116,80 @@ fn poison() -> Vec<(BasicProperties, Vec<u8>, &'static str)> {
             "`eta`",
         ),
     ]
+}
+
+/// Under which the poison of this number is published: what is known of any message.
+fn topic(n: usize) -> String {
+    format!("order.poison.{n}")
+}
+
+#[derive(Debug, Deserialize)]
+struct OrderWeighed {
+    grams: u32,
+    parcels: Vec<Parcel>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Parcel {
+    label: String,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_of_wrong_types_rests_with_the_place_that_does_not_fit() {
+    let wrong = [
+        (json!({"grams": "seven", "parcels": []}), "`grams`"),
+        (json!({"grams": -7, "parcels": []}), "`grams`"),
+        (
+            json!({"grams": 7, "parcels": [{"label": "a"}, {"label": 5}]}),
+            "`parcels[1].label`",
+        ),
+        (json!({"grams": 7, "parcels": null}), "`parcels`"),
+        (json!({"grams": 7}), "missing field `parcels`"),
+        (json!({}), "missing field `grams`"),
+    ];
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    let seen = Tally::default();
+    let counted = seen.handler("order.weighed");
+    let weigh = define("weigh", "order.weighed", HandlerOptions::default(), |cx| {
+        let Payload(weighed) = Payload::<OrderWeighed>::from_context(&cx)?;
+        let labels = weighed.parcels.into_iter().map(|parcel| parcel.label);
+        Ok(json!([weighed.grams, labels.collect::<Vec<_>>()]))
+    });
+    let spec = QueueSpec {
+        name: queue.clone(),
+        bindings: vec!["order.weighed".to_owned()],
+        max_priority: 10,
+    };
+    mesh.broker.declare(&spec).await.unwrap();
+    let worker = Running::start(&mesh.broker, &queue, vec![counted, weigh]);
+    let weighed = |payload: Value| Envelope {
+        payload,
+        ..event("order.weighed", 1)
+    };
+    let right = json!({"grams": 7, "parcels": [{"label": "a"}]});
+    let mut expected = BTreeMap::new();
+    for (payload, place) in wrong {
+        let (one, good) = (weighed(payload), weighed(right.clone()));
+        expected.insert(one.id, place);
+        publish_all(&mesh.broker, vec![one, good.clone()]).await;
+        seen.until(&BTreeSet::from([good.id])).await;
+    }
+    let letters = async || {
+        let all = mesh.broker.list(&queue, &DeadSelection::All, 100).await;
+        all.unwrap()
+    };
+    eventually("the wrong ones are dead", async || {
+        letters().await.len() == expected.len()
+    })
+    .await;
+    for letter in letters().await {
+        let (place, reason) = (expected[&letter.envelope.id], letter.reason);
+        assert!(reason.error.contains(place), "no {place} in {reason:?}");
+        assert_eq!(reason.handler.as_deref(), Some("weigh"));
+    }
+    worker.stop().await;
+    mesh.remove(&[queue]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,7 +223,7 @@ async fn counters_beyond_all_bounds_are_a_dead_letter() {
         queue.as_str().into(),
         BasicPublishOptions::default(),
         b"[[\"{}\"], {}, {}]",
-        json(table),
+        of_json(table),
     );
     sent.await.unwrap().await.unwrap();
     let letters = async || {
@@ -177,12 +259,12 @@ async fn the_worker_serves_on_and_every_poison_rests_with_its_reason() {
         .unwrap();
     let exchange = format!("{}-events", mesh.mark);
     let mut good = BTreeSet::new();
-    for (properties, body, _) in poison() {
+    for (n, (properties, body, _)) in poison().into_iter().enumerate() {
         let options = BasicPublishOptions::default();
         let sent = channel
             .basic_publish(
                 exchange.as_str().into(),
-                "order.poison".into(),
+                topic(n).into(),
                 options,
                 &body,
                 properties,
@@ -204,27 +286,23 @@ async fn the_worker_serves_on_and_every_poison_rests_with_its_reason() {
         letters().await.len() == poison().len()
     })
     .await;
-    let reasons: Vec<String> = letters()
+    let reasons: BTreeMap<String, String> = letters()
         .await
         .into_iter()
-        .map(|letter| letter.reason.error)
+        .map(|letter| {
+            assert_eq!(
+                (letter.origin.as_str(), letter.reason.handler),
+                (queue.as_str(), None)
+            );
+            (letter.envelope.topic, letter.reason.error)
+        })
         .collect();
-    for (_, body, expected) in poison() {
-        let found = reasons.iter().any(|reason| reason.contains(expected));
+    for (n, (_, body, expected)) in poison().into_iter().enumerate() {
+        let reason = &reasons[&topic(n)];
         assert!(
-            found,
-            "no letter says `{expected}` of {:?}: {reasons:#?}",
+            reason.contains(expected),
+            "no `{expected}` in `{reason}` of {:?}",
             String::from_utf8_lossy(&body[..body.len().min(40)])
-        );
-    }
-    for letter in letters().await {
-        assert_eq!(
-            (
-                letter.origin.as_str(),
-                letter.envelope.topic.as_str(),
-                letter.reason.handler
-            ),
-            (queue.as_str(), "order.poison", None)
         );
     }
     println!(
@@ -282,7 +360,7 @@ async fn what_another_user_published_with_copies_is_retried_dead_lettered_and_re
     let cc = vec![AMQPValue::LongString("others".into())];
     copied.insert("CC".into(), AMQPValue::FieldArray(cc.into()));
     for body in [&b"[[\"{}\"], {}, {}]"[..], b"7"] {
-        let properties = json(copied.clone()).with_user_id("python".into());
+        let properties = of_json(copied.clone()).with_user_id("python".into());
         let options = BasicPublishOptions::default();
         let topic = "order.paid".into();
         let sent = channel.basic_publish("tchu_events".into(), topic, options, body, properties);
