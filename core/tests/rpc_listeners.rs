@@ -223,11 +223,11 @@ async fn a_service_that_only_listens_leaves_the_answer_to_the_other() {
             .build()
             .unwrap();
         worker.declare().await.unwrap();
-        tokio::spawn(worker.run(std::future::pending()))
+        worker
     };
-    let listening = work("audit", listens("#")).await;
+    let audit = work("audit", listens("#")).await;
     let behind = broker.clone();
-    let answering = work(
+    let math = work(
         "math",
         on("math.add", "math", move |_| {
             let broker = behind.clone();
@@ -241,7 +241,12 @@ async fn a_service_that_only_listens_leaves_the_answer_to_the_other() {
         }),
     )
     .await;
-    let client = RpcClient::new(Publisher::to_broker(Arc::new(broker.clone())), results);
+    let listening = tokio::spawn(audit.run(std::future::pending()));
+    let answering = tokio::spawn(math.run(std::future::pending()));
+    let client = RpcClient::new(
+        Publisher::to_broker(Arc::new(broker.clone())),
+        results.clone(),
+    );
     assert_eq!(Add {}.call(&client, TIMEOUT).await.unwrap(), 5);
     listening.abort();
     answering.abort();

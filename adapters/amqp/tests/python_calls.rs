@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::event::RpcError;
-use celerysalt::handler::{HandlerDef, VersionSpec};
+use celerysalt::handler::{HandlerDef, HandlerOptions, VersionSpec};
 use celerysalt::publisher::Publisher;
 use celerysalt::rpc::{Call, CallError, RpcClient, SharedResultBackend};
 use celerysalt_amqp::AmqpResults;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use support::Mesh;
 use support::calculator::{Add, COMES, adds, ends_as_it_should, refuses_what_does_not_fit};
+use support::load::define;
 use support::python::{Client, Flavour, Service, redis_url};
 use support::rust::Rust;
 
@@ -162,11 +163,22 @@ fn unhandled() -> HandlerDef {
     }
 }
 
+/// Gets what `add` gets, stands before it by its name, and says nothing: Python takes the first result.
+fn listens() -> HandlerDef {
+    let options = HandlerOptions::default();
+    define("a listener", "mesh.add.#", options, |_| Ok(Value::Null))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn python_calls_rust_over_redis() {
     for flavour in Flavour::ALL {
         let mesh = mesh_for(flavour);
-        let rust = Rust::start(&mesh, vec![adds(), unhandled()], Some(redis(&mesh))).await;
+        let rust = Rust::start(
+            &mesh,
+            vec![adds(), unhandled(), listens()],
+            Some(redis(&mesh)),
+        )
+        .await;
         let mut python = Service::new(&mesh, flavour).client();
         python_sees_what_it_should(&mut python, flavour.name()).await;
         under_an_id_of_its_own(&mut python, flavour.name()).await;
@@ -185,7 +197,7 @@ async fn python_calls_rust_over_rabbitmq() {
     for flavour in Flavour::ALL {
         let mesh = mesh_for(flavour);
         let answering = Arc::new(AmqpResults::new(&mesh.broker));
-        let rust = Rust::start(&mesh, vec![adds(), unhandled()], Some(answering)).await;
+        let rust = Rust::start(&mesh, vec![adds(), unhandled(), listens()], Some(answering)).await;
         let mut python = Service::new(&mesh, flavour).with_rpc_results().client();
         python_sees_what_it_should(&mut python, flavour.name()).await;
         under_an_id_of_its_own(&mut python, flavour.name()).await;

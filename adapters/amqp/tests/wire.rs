@@ -6,6 +6,7 @@ mod recorded;
 
 use celerysalt::chain::Chain;
 use celerysalt::event::{Envelope, Meta};
+use celerysalt::rpc::{Answer, HandlerAnswer, HandlerResult};
 use celerysalt_amqp::wire::{DecodeError, Decoded, Dialect, EncodeError, Incoming, decode, encode};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -73,6 +74,26 @@ fn every_recorded_message_is_read_whole() {
             message["properties"]["reply_to"].as_str()
         );
         assert_eq!((decoded.target, decoded.retries), (None, 0));
+    }
+}
+
+/// What a worker on celery-salt stored about a request that does not fit.
+#[test]
+fn a_recorded_refusal_is_an_invalid_request() {
+    let refused = recorded().into_iter().find_map(|message| {
+        let stored = message["redis_result"]["value"].clone();
+        match Answer::from_task_result(&stored) {
+            Ok(Some(Answer::Completed(answers))) => answers.into_iter().find_map(invalid),
+            _ => None,
+        }
+    });
+    assert_eq!(refused.expect("one of the recorded is refused"), "/a");
+}
+
+fn invalid(answer: HandlerAnswer) -> Option<String> {
+    match answer.result {
+        HandlerResult::InvalidRequest(mismatch) => Some(mismatch.pointer),
+        _ => None,
     }
 }
 

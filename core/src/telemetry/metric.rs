@@ -92,7 +92,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         EXPIRED,
         &["topic"],
-        "Events dropped unhandled after their `expires`",
+        "Events that came after their `expires`: dropped unhandled, or dead letters where they were retries",
     ),
     counter(
         UNDECODABLE,
