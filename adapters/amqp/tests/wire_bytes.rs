@@ -7,6 +7,8 @@ mod fuzzed;
 #[path = "support/recorded.rs"]
 mod recorded;
 
+use std::path::Path;
+
 use fuzzed::{Message, check};
 use lapin::types::{AMQPValue, FieldTable};
 use proptest::prelude::*;
@@ -39,6 +41,16 @@ fn recorded_messages_come_out_of_their_bytes_whole() {
         let decoded = again.decode().unwrap();
         assert_eq!(decoded.envelope.topic, message["routing_key"]);
         check(bytes);
+    }
+}
+
+/// What the fuzz target starts from: `cargo fuzz run` takes the folder as a corpus.
+#[test]
+fn recorded_messages_are_left_as_seeds_of_the_fuzz_target() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wire_decode");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (number, seed) in seeds().iter().enumerate() {
+        std::fs::write(folder.join(format!("recorded-{number}")), seed).unwrap();
     }
 }
 
