@@ -1,4 +1,4 @@
-//! Savers in each other's way, on databases that lock rows (SQLite has one writer at a time).
+//! Savers in each other's way.
 #![allow(clippy::unwrap_used, clippy::panic)]
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
@@ -6,6 +6,12 @@ mod support;
 
 on_servers!("cases/conflicts.rs");
 
+on!(
+    ["cases/locked.rs"]:
+    on_sqlite = sqlite,
+    #[cfg(feature = "async-sqlite")]
+    on_async_sqlite = async_sqlite,
+);
 on!(
     ["cases/serialization.rs"]:
     serialization_on_postgres = postgres,

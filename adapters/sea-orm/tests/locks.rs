@@ -3,7 +3,7 @@
 
 mod support;
 
-use celerysalt_sea_orm::FollowMany;
+use celerysalt_sea_orm::{FollowMany, FollowSave};
 use order::Entity as Order;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, RuntimeErr, TransactionTrait,
@@ -89,6 +89,26 @@ on_each! {
             again.commit().await.unwrap();
             assert_eq!(outbox(&test.db).await.len(), before + 2, "{path:?}");
         }
+    }
+
+    async fn a_save_that_waits_in_vain_for_sqlites_writer_is_the_databases_own_error_and_fires_nothing(test: &TestDb) {
+        if !is_sqlite(&test.db) {
+            return;
+        }
+        let order = stored_order(&test.db, "1", vec![paid()]).await;
+        let (writer, other) = (test.db.begin().await.unwrap(), test.another().await);
+        only_status(order.id, "shipped").update_and_follow(&writer).await.unwrap();
+        for path in IN_TRANSACTION {
+            let own = other.begin().await.unwrap();
+            own.execute_unprepared("PRAGMA busy_timeout = 0").await.unwrap();
+            let error = path.update_in(&own, only_status(order.id, "paid")).await.unwrap_err();
+            assert_eq!(code(&error).as_deref(), Some("5"), "{path:?}: {error}");
+            own.rollback().await.unwrap();
+        }
+        writer.rollback().await.unwrap();
+        assert_eq!((outbox(&test.db).await.len(), reload(&test.db, order.id).await), (0, order.clone()));
+        only_status(order.id, "paid").update_and_follow(&other).await.unwrap();
+        assert_eq!(outbox(&test.db).await.len(), 1);
     }
 
     async fn a_transaction_that_the_database_has_ended_takes_no_save(test: &TestDb) {
