@@ -12,13 +12,14 @@ use lapin::types::FieldTable;
 use tokio::sync::Mutex;
 
 use crate::consumer::AmqpConsumer;
-use crate::failure::{of_queue, unreachable, words};
+use crate::delay::LEVELS;
+use crate::failure::{of_queue, short, unreachable, words};
 use crate::held::HeldHere;
 use crate::link::Link;
 use crate::message::Message;
 use crate::publish::{Publishing, Refusal};
 use crate::settings::{AmqpBuilder, Settings, SettingsError, URL_VARIABLE};
-use crate::topology::Declaring;
+use crate::topology::{Declaring, check_name, delay_exchange};
 use crate::wire;
 
 /// RabbitMQ in Celery's wire format: the broker of a mesh of Rust and Python services. Clones share everything.
@@ -172,10 +173,14 @@ impl Broker for AmqpBroker {
     async fn publish(&self, batch: &[Envelope]) -> Vec<Result<(), PublishError>> {
         let settings = &self.0.settings;
         let origin = settings.origin();
+        let exchange = match short("name of an exchange", &settings.exchange) {
+            Ok(exchange) => exchange,
+            Err(error) => return batch.iter().map(|_| Err(misnamed(&error))).collect(),
+        };
         let encoded = batch.iter().map(|envelope| {
             let outgoing = wire::encode(envelope, settings.dialect_of(&envelope.topic), &origin)?;
             Ok(Message {
-                exchange: settings.exchange.as_str().into(),
+                exchange: exchange.clone(),
                 routing_key: envelope.topic.as_str().into(),
                 properties: outgoing.properties,
                 body: outgoing.body,
@@ -226,17 +231,27 @@ impl Broker for AmqpBroker {
         queue: &str,
         prefetch: usize,
     ) -> Result<Box<dyn Consumer>, BrokerError> {
+        // Retries go back to it by way of the delays.
+        check_name(queue)?;
+        short(
+            "name of a delay",
+            &delay_exchange(&self.0.settings.delays, LEVELS),
+        )?;
         let channel = self.0.consume_link.channel().await?;
         let prefetch = u16::try_from(prefetch).unwrap_or(u16::MAX);
-        let bounded = channel
-            .basic_qos(prefetch, BasicQosOptions::default())
-            .await;
-        bounded.map_err(|error| unreachable(words(&error)))?;
-        let options = BasicConsumeOptions::default();
-        let stream = channel
-            .basic_consume(queue.into(), "".into(), options, FieldTable::default())
-            .await;
-        let stream = stream.map_err(|error| of_queue(queue, &error))?;
+        let opening = async {
+            let bounded = channel.basic_qos(prefetch, BasicQosOptions::default());
+            bounded.await.map_err(|error| unreachable(words(&error)))?;
+            let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+            let stream = channel.basic_consume(queue.into(), "".into(), options, none);
+            let stream = stream.await.map_err(|error| of_queue(queue, &error))?;
+            // A channel that ended before lapin knew the consumer did not tell it.
+            match channel.status().connected() {
+                true => Ok(stream),
+                false => Err(unreachable("the channel is gone")),
+            }
+        };
+        let stream = self.0.settings.asked(&channel, queue, opening).await?;
         Ok(Box::new(AmqpConsumer::new(
             Arc::clone(&self.0),
             queue,
@@ -248,6 +263,14 @@ impl Broker for AmqpBroker {
 
 fn unconfirmed() -> Refusal {
     Refusal::Unconfirmed("the publisher gave no result".to_owned())
+}
+
+/// The settings are at fault, not the event: it waits until they are mended.
+fn misnamed(error: &BrokerError) -> PublishError {
+    PublishError::Refused {
+        reason: error.to_string(),
+        after: Some(AFTER_REFUSAL),
+    }
 }
 
 fn refused(refusal: Refusal, envelope: &Envelope) -> PublishError {

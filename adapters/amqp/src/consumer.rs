@@ -10,9 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use lapin::Acker;
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
 use metrics::counter;
 
+use crate::acknowledge::{ack, nack};
 use crate::broker::Shared;
 use crate::delay::Ticks;
 use crate::failure::words;
@@ -170,13 +170,7 @@ impl AmqpConsumer {
                 broker.held.remember(held, returns);
             }
             tokio::time::sleep(AFTER_ERROR).await;
-            // A channel that is gone has given it back already.
-            let _ = acker
-                .nack(BasicNackOptions {
-                    requeue: true,
-                    multiple: false,
-                })
-                .await;
+            nack(&acker).await;
         });
     }
 }
@@ -194,10 +188,7 @@ async fn move_on(
     acker: &Acker,
 ) -> Result<(), BrokerError> {
     broker.send_on(queue, becomes).await?;
-    let acked = acker.ack(BasicAckOptions::default()).await;
-    acked
-        .map(drop)
-        .map_err(|error| crate::failure::unreachable(words(&error)))
+    ack(acker).await
 }
 
 #[async_trait]

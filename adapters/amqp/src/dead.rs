@@ -7,14 +7,16 @@ use async_trait::async_trait;
 use celerysalt::broker::{BrokerError, DeadLetter, DeadLetters, DeadReason, DeadSelection};
 use celerysalt::event::{Envelope, Meta};
 use chrono::{DateTime, Utc};
-use lapin::options::{BasicAckOptions, BasicGetOptions};
+use lapin::options::BasicGetOptions;
+use lapin::types::ShortString;
 use lapin::{Acker, Channel};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::acknowledge::ack;
 use crate::broker::{AmqpBroker, Shared};
 use crate::delay::Ticks;
-use crate::failure::{of_queue, unreachable, words};
+use crate::failure::{of_queue, short};
 use crate::message::{Change, Message, Raw};
 use crate::topology::dead_queue;
 use crate::wire::{self, headers};
@@ -96,16 +98,21 @@ struct LookThrough<'a> {
     broker: &'a Shared,
     queue: &'a str,
     dead: String,
+    /// Its dead-letter queue, as AMQP carries the name.
+    named: ShortString,
     channel: Channel,
 }
 
 impl<'a> LookThrough<'a> {
     async fn open(broker: &'a Shared, queue: &'a str) -> Result<Self, BrokerError> {
+        let dead = dead_queue(queue);
+        let named = short("name of a queue", &dead)?;
         let channel = broker.consume_link.channel().await?;
         Ok(Self {
             broker,
             queue,
-            dead: dead_queue(queue),
+            dead,
+            named,
             channel,
         })
     }
@@ -113,16 +120,22 @@ impl<'a> LookThrough<'a> {
     /// Puts back what was not settled.
     async fn close(self) {
         // When the connection is lost, that puts it back.
-        let _ = self.channel.close(200, "looked through".into()).await;
+        let closing = self.channel.close(200, "looked through".into());
+        let _ = tokio::time::timeout(self.broker.settings.connect_timeout, closing).await;
     }
 
     /// The next letter, and how many are behind it.
     async fn take(&self) -> Result<Option<(Raw, Acker, u32)>, BrokerError> {
+        let taking = async {
+            let options = BasicGetOptions::default();
+            let taken = self.channel.basic_get(self.named.clone(), options).await;
+            taken.map_err(|error| of_queue(&self.dead, &error))
+        };
         let taken = self
-            .channel
-            .basic_get(self.dead.as_str().into(), BasicGetOptions::default())
-            .await;
-        let taken = taken.map_err(|error| of_queue(&self.dead, &error))?;
+            .broker
+            .settings
+            .asked(&self.channel, &self.dead, taking)
+            .await?;
         Ok(taken.map(|message| {
             let (raw, acker) = Raw::of(message.delivery);
             (raw, acker, message.message_count)
@@ -212,7 +225,7 @@ impl<'a> LookThrough<'a> {
         let mut taken_out = 0;
         for (acker, ready) in ackers.iter().zip(ready) {
             let acked = match ready {
-                Ok(()) => acknowledge(acker).await,
+                Ok(()) => ack(acker).await,
                 Err(error) => Err(error),
             };
             match acked {
@@ -293,16 +306,6 @@ fn letter(raw: &Raw, queue: &str) -> DeadLetter {
         },
         origin: text(headers::DEAD_ORIGIN).unwrap_or_else(|| queue.to_owned()),
         died_at: died_at.unwrap_or(DateTime::UNIX_EPOCH),
-    }
-}
-
-async fn acknowledge(acker: &Acker) -> Result<(), BrokerError> {
-    match acker.ack(BasicAckOptions::default()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(unreachable(
-            "the channel is gone; the dead letter went back to its queue",
-        )),
-        Err(error) => Err(unreachable(words(&error))),
     }
 }
 

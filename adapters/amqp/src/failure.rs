@@ -2,6 +2,7 @@
 
 use celerysalt::broker::BrokerError;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::types::ShortString;
 use lapin::{Error, ErrorKind};
 
 use crate::tls;
@@ -42,6 +43,21 @@ pub(crate) fn of_queue(queue: &str, error: &Error) -> BrokerError {
 pub(crate) fn is_not_found(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(refusal)
         if *refusal.kind() == AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
+}
+
+/// A name as AMQP carries it.
+///
+/// # Errors
+/// [`BrokerError::Queue`] for one that is too long.
+pub(crate) fn short(what: &str, name: &str) -> Result<ShortString, BrokerError> {
+    const SHOWN: usize = 40;
+    ShortString::try_new(name).map_err(|_| BrokerError::Queue {
+        queue: format!("{}…", name.chars().take(SHOWN).collect::<String>()),
+        reason: format!(
+            "the {what} has {} bytes, AMQP takes 255 at most; take a shorter one",
+            name.len()
+        ),
+    })
 }
 
 /// An error on one line. lapin's hold no credentials.

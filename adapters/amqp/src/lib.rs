@@ -10,6 +10,8 @@
 //! | exchange `celerysalt_dead`, queue *service*`.dead` | what handlers gave up and what is no event, with error, attempts, origin and time in its headers |
 //! | exchanges and queues `celerysalt_delayed_0` to `_27`, exchange `celerysalt_delayed_delivery` | what waits: a retry, an `eta`, a rate limit |
 
+mod acknowledge;
+mod asking;
 mod broker;
 mod consumer;
 mod dead;

@@ -96,11 +96,27 @@ impl Link {
     /// [`BrokerError::Unreachable`].
     pub(crate) async fn channel(&self) -> Result<Channel, BrokerError> {
         let connection = self.connection().await?;
-        let opened = timeout(self.settings.connect_timeout, connection.create_channel()).await;
-        match opened {
-            Ok(Ok(channel)) => Ok(channel),
-            Ok(Err(error)) => Err(unreachable(words(&error))),
-            Err(_) => Err(unreachable("it does not answer a new channel")),
+        let opening = async {
+            let opened = connection.create_channel().await;
+            opened.map_err(|error| unreachable(words(&error)))
+        };
+        let opened = self.settings.within("a new channel", opening).await;
+        if opened.is_err() {
+            self.forget(&connection).await;
+        }
+        opened
+    }
+
+    /// A connection that opens no channel is of no more use, though it may not have noticed yet: its network stalls, or
+    /// the runtime that served it has ended. Channels that are open keep theirs.
+    async fn forget(&self, connection: &Arc<Connection>) {
+        let mut state = self.state.lock().await;
+        if state
+            .connection
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, connection))
+        {
+            state.connection = None;
         }
     }
 

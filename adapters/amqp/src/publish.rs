@@ -6,16 +6,19 @@
 //! any publish in flight (seen with 4.12.3), so returns are gathered over the round and told apart by `message_id`.
 
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
 
+use celerysalt::broker::BrokerError;
 use futures::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Confirmation, PublisherConfirm};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::failure::words;
+use crate::failure::{unreachable, words};
 use crate::link::Link;
 use crate::message::Message;
 use crate::results::Waiting;
@@ -36,12 +39,18 @@ pub(crate) enum Refusal {
     Unconfirmed(String),
 }
 
+/// What came of the messages of a job, in their order.
+type Results = Vec<Result<(), Refusal>>;
+
+/// How often a caller who waits looks whether the lanes still run.
+const LOOKS_AFTER_LANES: Duration = Duration::from_secs(1);
+
 /// The way to the lanes. They end with the last clone.
 #[derive(Clone)]
 pub(crate) struct Publishing {
     jobs: mpsc::UnboundedSender<Job>,
     waiting: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>,
-    lanes: Arc<OnceLock<()>>,
+    lanes: Arc<std::sync::Mutex<Vec<JoinHandle<()>>>>,
     /// Who hears the answers to requests that go out here, once somebody wants them.
     answers: Arc<OnceLock<Waiting>>,
     link: Arc<Link>,
@@ -50,7 +59,7 @@ pub(crate) struct Publishing {
 
 struct Job {
     messages: Vec<Message>,
-    done: oneshot::Sender<Vec<Result<(), Refusal>>>,
+    done: oneshot::Sender<Results>,
 }
 
 impl Publishing {
@@ -71,14 +80,23 @@ impl Publishing {
         if messages.is_empty() {
             return Vec::new();
         }
-        self.lanes.get_or_init(|| self.start());
         let count = messages.len();
         let (done, results) = oneshot::channel();
         let sent = self.jobs.send(Job { messages, done });
         let ended = || vec![Err(Refusal::Unconfirmed("the publisher has ended".to_owned())); count];
         match sent {
-            Ok(()) => results.await.unwrap_or_else(|_| ended()),
+            Ok(()) => self.done(results).await.unwrap_or_else(ended),
             Err(_) => ended(),
+        }
+    }
+
+    /// What came of a job; nothing when its lane has ended over it.
+    async fn done(&self, mut results: oneshot::Receiver<Results>) -> Option<Results> {
+        loop {
+            self.keep_running();
+            if let Ok(results) = timeout(LOOKS_AFTER_LANES, &mut results).await {
+                return results.ok();
+            }
         }
     }
 
@@ -97,16 +115,22 @@ impl Publishing {
         self.answers.get_or_init(Waiting::default).clone()
     }
 
-    fn start(&self) {
-        for _ in 0..LANES {
-            let lane = Lane {
-                waiting: Arc::clone(&self.waiting),
-                link: Arc::clone(&self.link),
-                settings: Arc::clone(&self.settings),
-                answers: Arc::clone(&self.answers),
-                channel: None,
-            };
-            tokio::spawn(lane.run());
+    /// Starts the lanes that do not run: at first all. A lane ends with the runtime of the caller who started it.
+    fn keep_running(&self) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|lane| !lane.is_finished());
+        while lanes.len() < LANES {
+            lanes.push(tokio::spawn(self.lane().run()));
+        }
+    }
+
+    fn lane(&self) -> Lane {
+        Lane {
+            waiting: Arc::clone(&self.waiting),
+            link: Arc::clone(&self.link),
+            settings: Arc::clone(&self.settings),
+            answers: Arc::clone(&self.answers),
+            channel: None,
         }
     }
 }
@@ -197,7 +221,9 @@ impl Lane {
         if let Some(answers) = self.answers.get()
             && !lane.hears
         {
-            hear(&lane.channel, answers.clone()).await?;
+            let hearing = hear(&lane.channel, answers.clone());
+            let hearing = self.settings.asked(&lane.channel, "answers", hearing).await;
+            hearing.map_err(|error| error.to_string())?;
             lane.hears = true;
         }
         Ok(self.channel.insert(lane).channel.clone())
@@ -209,10 +235,15 @@ impl Lane {
             .channel()
             .await
             .map_err(|error| error.to_string())?;
-        let confirming = channel
-            .confirm_select(ConfirmSelectOptions::default())
+        let confirming = async {
+            let confirming = channel.confirm_select(ConfirmSelectOptions::default());
+            confirming.await.map_err(|error| unreachable(words(&error)))
+        };
+        let confirming = self
+            .settings
+            .asked(&channel, "confirmations", confirming)
             .await;
-        confirming.map_err(|error| words(&error))?;
+        confirming.map_err(|error| error.to_string())?;
         self.declare_exchange(&channel).await?;
         Ok(LaneChannel {
             channel,
@@ -231,7 +262,7 @@ impl Lane {
 }
 
 /// Takes the answers to requests that go out over a channel, as long as it is open.
-async fn hear(channel: &Channel, answers: Waiting) -> Result<(), String> {
+async fn hear(channel: &Channel, answers: Waiting) -> Result<(), BrokerError> {
     let options = BasicConsumeOptions {
         no_ack: true,
         ..BasicConsumeOptions::default()
@@ -242,7 +273,7 @@ async fn hear(channel: &Channel, answers: Waiting) -> Result<(), String> {
         options,
         FieldTable::default(),
     );
-    let mut stream = stream.await.map_err(|error| words(&error))?;
+    let mut stream = stream.await.map_err(|error| unreachable(words(&error)))?;
     tokio::spawn(async move {
         while let Some(Ok(delivery)) = stream.next().await {
             answers.hear(&delivery);

@@ -181,7 +181,7 @@ impl AmqpBuilder {
         self
     }
 
-    /// How long a connection may take to open; 10 s unless told.
+    /// How long a connection may take to open, and RabbitMQ to answer what it is asked over it; 10 s unless told.
     pub fn connect_timeout(mut self, time: Duration) -> Self {
         self.settings.connect_timeout = time;
         self

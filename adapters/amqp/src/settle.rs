@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use celerysalt::broker::{BrokerError, DeadReason, Settle};
 use chrono::{DateTime, Utc};
 use lapin::Acker;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
 
+use crate::acknowledge::{ack, gone, nack};
 use crate::broker::Shared;
 use crate::delay::Ticks;
-use crate::failure::{unreachable, words};
 use crate::held::Hold;
 use crate::message::{Change, Raw};
 
@@ -66,10 +65,6 @@ impl AmqpSettle {
     }
 }
 
-fn gone() -> BrokerError {
-    unreachable("the channel of this delivery is gone; the message went back to its queue")
-}
-
 #[async_trait]
 impl Settle for AmqpSettle {
     async fn retry(
@@ -99,15 +94,10 @@ impl Settle for AmqpSettle {
         if self.ended.load(Ordering::SeqCst) {
             return Ok(());
         }
-        match self.acker.ack(BasicAckOptions::default()).await {
-            Ok(true) => {
-                self.ended.store(true, Ordering::SeqCst);
-                self.broker.held.release(&self.hold);
-                Ok(())
-            }
-            Ok(false) => Err(gone()),
-            Err(error) => Err(unreachable(words(&error))),
-        }
+        ack(&self.acker).await?;
+        self.ended.store(true, Ordering::SeqCst);
+        self.broker.held.release(&self.hold);
+        Ok(())
     }
 
     /// RabbitMQ would mark a message that is returned as redelivered, which here is the mark of a crash. So it is sent
@@ -144,14 +134,6 @@ impl Drop for AmqpSettle {
             return;
         }
         let acker = self.acker.clone();
-        // A channel that is gone has given it back already.
-        runtime.spawn(async move {
-            let _ = acker
-                .nack(BasicNackOptions {
-                    requeue: true,
-                    multiple: false,
-                })
-                .await;
-        });
+        runtime.spawn(async move { nack(&acker).await });
     }
 }

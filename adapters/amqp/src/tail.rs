@@ -1,24 +1,28 @@
 //! A live view of the events of the exchange.
 
+use std::time::Duration;
+
 use celerysalt::broker::BrokerError;
 use celerysalt::event::Envelope;
 use futures::StreamExt;
 use lapin::Channel;
-use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
-};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use uuid::Uuid;
 
+use crate::acknowledge::ack;
 use crate::broker::AmqpBroker;
 use crate::dead::shown;
-use crate::failure::{of_queue, unreachable, words};
+use crate::failure::{of_queue, short, unreachable, words};
 use crate::message::Raw;
 
 /// How many events are on their way to a viewer at most.
 const PREFETCH: u16 = 500;
 /// How many events wait for a slow viewer at most: the oldest beyond them go, and the broker's memory is spared.
 const LONGEST_QUEUE: i32 = 10_000;
+
+/// How long RabbitMQ may take to close the channel; without an answer it goes with its connection.
+const CLOSES_WITHIN: Duration = Duration::from_secs(5);
 
 /// The events of the exchange, as they are published: see [`AmqpBroker::tail`].
 pub struct Tail {
@@ -36,7 +40,22 @@ impl AmqpBroker {
     /// # Errors
     /// [`BrokerError::Queue`] without the exchange, [`BrokerError::Unreachable`].
     pub async fn tail(&self, pattern: &str) -> Result<Tail, BrokerError> {
+        let pattern = short("pattern", pattern)?;
         let channel = self.0.consume_link.channel().await?;
+        let watching = self.watch(&channel, pattern);
+        let settings = &self.0.settings;
+        let stream = settings
+            .asked(&channel, "a viewer's queue", watching)
+            .await?;
+        Ok(Tail { channel, stream })
+    }
+
+    async fn watch(
+        &self,
+        channel: &Channel,
+        pattern: ShortString,
+    ) -> Result<lapin::Consumer, BrokerError> {
+        let exchange = short("name of an exchange", &self.0.settings.exchange)?;
         let queue = format!("celerysalt.tail.{}", Uuid::new_v4().simple());
         let refused = |error: lapin::Error| of_queue(&queue, &error);
         let own = QueueDeclareOptions {
@@ -48,11 +67,10 @@ impl AmqpBroker {
         bounds.insert("x-max-length".into(), AMQPValue::LongInt(LONGEST_QUEUE));
         let declared = channel.queue_declare(queue.as_str().into(), own, bounds);
         declared.await.map_err(refused)?;
-        let exchange = self.0.settings.exchange.as_str();
         let bound = channel.queue_bind(
             queue.as_str().into(),
-            exchange.into(),
-            pattern.into(),
+            exchange,
+            pattern,
             QueueBindOptions::default(),
             FieldTable::default(),
         );
@@ -65,8 +83,7 @@ impl AmqpBroker {
             BasicConsumeOptions::default(),
             FieldTable::default(),
         );
-        let stream = stream.await.map_err(|error| of_queue(&queue, &error))?;
-        Ok(Tail { channel, stream })
+        stream.await.map_err(|error| of_queue(&queue, &error))
     }
 }
 
@@ -84,13 +101,14 @@ impl Tail {
         };
         let (raw, acker) = Raw::of(delivery);
         // Not awaited, so that no event is lost when the caller turns away; a lost connection shows at the next one.
-        tokio::spawn(async move { acker.ack(BasicAckOptions::default()).await });
+        tokio::spawn(async move { ack(&acker).await });
         Ok(shown(&raw))
     }
 
     /// Stops watching.
     pub async fn close(self) {
         // The queue goes with the connection at the latest.
-        let _ = self.channel.close(200, "watched enough".into()).await;
+        let closing = self.channel.close(200, "watched enough".into());
+        let _ = tokio::time::timeout(CLOSES_WITHIN, closing).await;
     }
 }

@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 
 use crate::delay::{self, LEVELS, LONGEST_QUEUE_NAME};
-use crate::failure::{is_not_found, of_queue};
+use crate::failure::{is_not_found, of_queue, short};
 use crate::settings::{QueueKind, Settings};
 
 /// The exchange through which dead letters go to their service's dead-letter queue.
@@ -49,16 +49,19 @@ impl Declaring<'_> {
             ..ExchangeDeclareOptions::default()
         };
         let found = self.channel.exchange_declare(
-            name.into(),
+            short("name of an exchange", name)?,
             ExchangeKind::Topic,
             passive,
             FieldTable::default(),
         );
-        match found.await {
-            Ok(()) => Ok(true),
-            Err(error) if is_not_found(&error) => Ok(false),
-            Err(error) => Err(of_queue(name, &error)),
-        }
+        let found = async {
+            match found.await {
+                Ok(()) => Ok(true),
+                Err(error) if is_not_found(&error) => Ok(false),
+                Err(error) => Err(of_queue(name, &error)),
+            }
+        };
+        self.settings.asked(self.channel, name, found).await
     }
 
     /// A service's queue with its bindings, its dead-letter queue, and its way back from delays.
@@ -107,11 +110,11 @@ impl Declaring<'_> {
             durable: true,
             ..ExchangeDeclareOptions::default()
         };
+        let named = short("name of an exchange", name)?;
         let declared = self
             .channel
-            .exchange_declare(name.into(), kind, durable, FieldTable::default())
-            .await;
-        declared.map_err(|error| of_queue(name, &error))
+            .exchange_declare(named, kind, durable, FieldTable::default());
+        self.asked(name, declared).await
     }
 
     async fn queue(&self, name: &str, arguments: FieldTable) -> Result<(), BrokerError> {
@@ -119,41 +122,48 @@ impl Declaring<'_> {
             durable: true,
             ..QueueDeclareOptions::default()
         };
-        let declared = self
-            .channel
-            .queue_declare(name.into(), durable, arguments)
-            .await;
-        declared.map(drop).map_err(|error| of_queue(name, &error))
+        let named = short("name of a queue", name)?;
+        let declared = self.channel.queue_declare(named, durable, arguments);
+        self.asked(name, declared).await.map(drop)
     }
 
     async fn bind(&self, queue: &str, exchange: &str, key: &str) -> Result<(), BrokerError> {
         let options = QueueBindOptions::default();
         let bound = self.channel.queue_bind(
-            queue.into(),
-            exchange.into(),
-            key.into(),
+            short("name of a queue", queue)?,
+            short("name of an exchange", exchange)?,
+            short("pattern of a binding", key)?,
             options,
             FieldTable::default(),
         );
-        bound.await.map_err(|error| of_queue(queue, &error))
+        self.asked(queue, bound).await
     }
 
     /// Binds an exchange to another, which it feeds.
     async fn lead(&self, from: &str, to: &str, key: &str) -> Result<(), BrokerError> {
         let options = ExchangeBindOptions::default();
         let bound = self.channel.exchange_bind(
-            to.into(),
-            from.into(),
-            key.into(),
+            short("name of an exchange", to)?,
+            short("name of an exchange", from)?,
+            short("pattern of a binding", key)?,
             options,
             FieldTable::default(),
         );
-        bound.await.map_err(|error| of_queue(to, &error))
+        self.asked(to, bound).await
+    }
+
+    async fn asked<T>(
+        &self,
+        name: &str,
+        answer: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, BrokerError> {
+        let answer = async { answer.await.map_err(|error| of_queue(name, &error)) };
+        self.settings.asked(self.channel, name, answer).await
     }
 }
 
 /// A queue's name is the end of routing keys, where a wildcard would take other queues' messages.
-fn check_name(name: &str) -> Result<(), BrokerError> {
+pub(crate) fn check_name(name: &str) -> Result<(), BrokerError> {
     let wrong = |reason: String| BrokerError::Queue {
         queue: name.to_owned(),
         reason,

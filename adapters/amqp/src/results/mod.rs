@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use celerysalt::event::Envelope;
 use celerysalt::rpc::{Answer, PendingAnswer, ResultBackend, ResultError};
 use lapin::BasicProperties;
+use lapin::types::ShortString;
 use uuid::Uuid;
 
 use self::queue::ReplyQueue;
@@ -84,11 +85,15 @@ impl ResultBackend for AmqpResults {
             tracing::info!(request = %request.id, "the caller names no `reply_to`; its answer is dropped");
             return Ok(());
         };
+        let Ok(routing_key) = ShortString::try_new(reply_to) else {
+            tracing::info!(request = %request.id, "no queue has so long a name as its `reply_to`; the answer is dropped");
+            return Ok(());
+        };
         let id = request.task_id();
         let body = answer.to_task_result(&id, &request.topic, broker.settings.clock.now());
         let reply = Message {
             exchange: "".into(),
-            routing_key: reply_to.into(),
+            routing_key,
             properties: correlated(request),
             body: body.to_string().into_bytes(),
         };
@@ -122,7 +127,7 @@ fn correlated(request: &Envelope) -> BasicProperties {
         // Its own, by which it is known when it is returned.
         .with_message_id(Uuid::new_v4().to_string().into());
     // One that is too long for AMQP cannot have come from there.
-    match lapin::types::ShortString::try_new(known_by) {
+    match ShortString::try_new(known_by) {
         Ok(known_by) => properties.with_correlation_id(known_by),
         Err(_) => properties,
     }

@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
+use celerysalt::broker::BrokerError;
 use celerysalt::rpc::ResultError;
 use futures::StreamExt;
+use lapin::Channel;
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::waiting::{Waiting, unreachable};
 use crate::broker::Shared;
-use crate::failure::words;
+use crate::failure::of_queue;
 
 /// The queue, which lives as long as its connection, and is made anew with the next.
 pub(super) struct ReplyQueue {
     pub(super) name: String,
-    listening: Arc<Mutex<bool>>,
+    /// Who listens. With the runtime that it was started on it ends untold.
+    listening: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl ReplyQueue {
@@ -34,26 +38,36 @@ impl ReplyQueue {
         waiting: &Waiting,
     ) -> Result<(), ResultError> {
         let mut listening = self.listening.lock().await;
-        if *listening {
+        if listening
+            .as_ref()
+            .is_some_and(|listener| !listener.is_finished())
+        {
             return Ok(());
         }
         let mut stream = self.open(broker).await?;
-        *listening = true;
         let (state, waiting) = (Arc::clone(&self.listening), waiting.clone());
-        tokio::spawn(async move {
+        *listening = Some(tokio::spawn(async move {
             while let Some(Ok(delivery)) = stream.next().await {
                 waiting.hear(&delivery);
             }
             let mut listening = state.lock().await;
             waiting.lost();
-            *listening = false;
-        });
+            *listening = None;
+        }));
         Ok(())
     }
 
     async fn open(&self, broker: &Shared) -> Result<lapin::Consumer, ResultError> {
         let channel = broker.consume_link.channel().await;
         let channel = channel.map_err(|error| unreachable(error.to_string()))?;
+        let opening = self.consume(&channel);
+        let opened = broker
+            .settings
+            .asked(&channel, "a queue for answers", opening);
+        opened.await.map_err(|error| unreachable(error.to_string()))
+    }
+
+    async fn consume(&self, channel: &Channel) -> Result<lapin::Consumer, BrokerError> {
         let own = QueueDeclareOptions {
             exclusive: true,
             auto_delete: true,
@@ -63,7 +77,7 @@ impl ReplyQueue {
         let declared = channel
             .queue_declare(name.into(), own, FieldTable::default())
             .await;
-        declared.map_err(|error| unreachable(words(&error)))?;
+        declared.map_err(|error| of_queue(name, &error))?;
         let options = BasicConsumeOptions {
             no_ack: true,
             exclusive: true,
@@ -72,6 +86,6 @@ impl ReplyQueue {
         let stream = channel
             .basic_consume(name.into(), "".into(), options, FieldTable::default())
             .await;
-        stream.map_err(|error| unreachable(words(&error)))
+        stream.map_err(|error| of_queue(name, &error))
     }
 }

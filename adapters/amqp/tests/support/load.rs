@@ -18,6 +18,9 @@ use uuid::Uuid;
 /// How long what was broken may take to come to itself.
 pub(crate) const RECOVERS_WITHIN: Duration = Duration::from_secs(120);
 
+/// How long a worker that has nothing left to do may take to stop.
+const STOPS_WITHIN: Duration = Duration::from_secs(20);
+
 pub(crate) fn event(topic: &str, number: usize) -> Envelope {
     Envelope {
         id: Uuid::now_v7(),
@@ -135,9 +138,11 @@ impl Running {
         Self { stop, ended }
     }
 
+    /// With nothing left to do it ends at once, long before the shutdown time is over.
     pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
-        self.ended.await.unwrap().unwrap();
+        let ended = tokio::time::timeout(STOPS_WITHIN, self.ended).await;
+        ended.expect("nothing holds it").unwrap().unwrap();
     }
 
     /// Waits until it ends by itself.

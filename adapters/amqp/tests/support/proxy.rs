@@ -18,8 +18,22 @@ pub(crate) enum Weather {
     Slow(Duration),
     /// They stay here, and nobody is told.
     Stalled,
+    /// They go through until one side says this; from there on its bytes stay here.
+    StalledAt(&'static str),
     /// Connections are cut, and new ones at once.
     Cut,
+}
+
+impl Weather {
+    fn lets_through(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Stalled => false,
+            Self::StalledAt(text) => !bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes()),
+            _ => true,
+        }
+    }
 }
 
 pub(crate) struct Proxy {
@@ -85,7 +99,7 @@ async fn pass(
             return;
         };
         let Ok(weather) = seen
-            .wait_for(|weather| *weather != Weather::Stalled)
+            .wait_for(|weather| weather.lets_through(&buffer[..count]))
             .await
             .map(|weather| *weather)
         else {
