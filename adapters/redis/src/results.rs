@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -102,54 +102,9 @@ impl RedisResults {
         *session = None;
         // It subscribes to whatever is waited for, this key among it.
         let (open, stream) = self.0.open().await?;
-        tokio::spawn(self.clone().listen(open.clone(), stream));
+        tokio::spawn(listen(Arc::downgrade(&self.0), open.clone(), stream));
         *session = Some(open);
         Ok(())
-    }
-
-    /// Hands out what is published; when the connection is lost, connects again for those who wait.
-    async fn listen(self, mut open: Session, mut stream: PubSubStream) {
-        loop {
-            // Whoever waited already may have missed an answer between this connection and the one before it.
-            self.look_for_all().await;
-            self.0.hear(&mut open, &mut stream).await;
-            match self.0.open_again(open.id).await {
-                Some(anew) => (open, stream) = anew,
-                None => return,
-            }
-        }
-    }
-
-    /// Finds the answers that came while nobody listened. What cannot be looked for is tried again: the connection of
-    /// commands may learn later than that of subscriptions that Redis is there again.
-    async fn look_for_all(&self) {
-        let mut wait = FIRST_WAIT;
-        loop {
-            let unknown = self.look_for_each().await;
-            if !unknown {
-                return;
-            }
-            self.0.settings.clock.sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-    }
-
-    /// Looks once for each answer that is waited for; whether one could not be looked for.
-    async fn look_for_each(&self) -> bool {
-        let keys: Vec<String> = self.0.waiting().keys().cloned().collect();
-        let mut unknown = false;
-        for key in keys {
-            match self.0.stored(&key).await {
-                Ok(Some(answer)) => self.0.resolve(&key, Ok(answer)),
-                Ok(None) => {}
-                Err(error @ ResultError::Answer(_)) => self.0.resolve(&key, Err(error)),
-                Err(error) => {
-                    tracing::debug!(redis = self.0.settings.place(), %error, "an answer could not be looked for");
-                    unknown = true;
-                }
-            }
-        }
-        unknown
     }
 }
 
@@ -205,20 +160,36 @@ impl Inner {
         }
     }
 
-    /// Hands out what is published until the connection is lost.
-    async fn hear(&self, open: &mut Session, stream: &mut PubSubStream) {
+    /// Finds the answers that came while nobody listened. What cannot be looked for is tried again: the connection of
+    /// commands may learn later than that of subscriptions that Redis is there again.
+    async fn look_for_all(&self) {
+        let mut wait = FIRST_WAIT;
         loop {
-            match timeout(PING, stream.next()).await {
-                Ok(Some(message)) => self.published(&message),
-                Ok(None) => return,
-                Err(_) => {
-                    let pong = self.within(open.sink.ping::<redis::Value>()).await;
-                    if pong.is_err() {
-                        return;
-                    }
+            let unknown = self.look_for_each().await;
+            if !unknown {
+                return;
+            }
+            self.settings.clock.sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    /// Looks once for each answer that is waited for; whether one could not be looked for.
+    async fn look_for_each(&self) -> bool {
+        let keys: Vec<String> = self.waiting().keys().cloned().collect();
+        let mut unknown = false;
+        for key in keys {
+            match self.stored(&key).await {
+                Ok(Some(answer)) => self.resolve(&key, Ok(answer)),
+                Ok(None) => {}
+                Err(error @ ResultError::Answer(_)) => self.resolve(&key, Err(error)),
+                Err(error) => {
+                    tracing::debug!(redis = self.settings.place(), %error, "an answer could not be looked for");
+                    unknown = true;
                 }
             }
         }
+        unknown
     }
 
     async fn commands(&self) -> Result<ConnectionManager, ResultError> {
@@ -274,6 +245,46 @@ impl Inner {
     fn unreachable(&self, reason: impl fmt::Display) -> ResultError {
         ResultError::Unreachable {
             reason: format!("Redis at {}: {reason}", self.settings.place()),
+        }
+    }
+}
+
+/// Hands out what is published, as long as somebody has the backend; when the connection is lost, connects again for those
+/// who wait.
+async fn listen(backend: Weak<Inner>, mut open: Session, mut stream: PubSubStream) {
+    loop {
+        // Whoever waited already may have missed an answer between this connection and the one before it.
+        match backend.upgrade() {
+            Some(backend) => backend.look_for_all().await,
+            None => return,
+        }
+        hear(&backend, &mut open, &mut stream).await;
+        let Some(backend) = backend.upgrade() else {
+            return;
+        };
+        match backend.open_again(open.id).await {
+            Some(anew) => (open, stream) = anew,
+            None => return,
+        }
+    }
+}
+
+/// Hands out what is published until the connection is lost, or nobody has the backend any more.
+async fn hear(backend: &Weak<Inner>, open: &mut Session, stream: &mut PubSubStream) {
+    loop {
+        let published = timeout(PING, stream.next()).await;
+        let Some(backend) = backend.upgrade() else {
+            return;
+        };
+        match published {
+            Ok(Some(message)) => backend.published(&message),
+            Ok(None) => return,
+            Err(_) => {
+                let pong = backend.within(open.sink.ping::<redis::Value>()).await;
+                if pong.is_err() {
+                    return;
+                }
+            }
         }
     }
 }

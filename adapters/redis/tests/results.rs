@@ -228,3 +228,28 @@ async fn a_redis_that_is_down_is_an_error_without_secrets_and_a_later_call_works
     results.store(&asked, &answer(json!(7))).await.unwrap();
     assert_eq!(within(pending).await.unwrap(), answer(json!(7)));
 }
+
+#[tokio::test]
+async fn nobody_listens_once_the_last_owner_is_gone() {
+    let redis = OwnRedis::start().await;
+    let results = RedisResults::builder(&redis.url()).unwrap().build();
+    let asked = request();
+    let pending = results.expect(asked.id).await.unwrap();
+    results.store(&asked, &answer(json!(1))).await.unwrap();
+    assert_eq!(within(pending).await.unwrap(), answer(json!(1)));
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut plain = client.get_multiplexed_async_connection().await.unwrap();
+    let mut others = async || {
+        let mut list = redis::cmd("CLIENT");
+        let list: String = list.arg("LIST").query_async(&mut plain).await.unwrap();
+        list.lines().count() - 1
+    };
+    assert_eq!(others().await, 2, "one for commands and one that listens");
+    drop(results);
+    within(async {
+        while others().await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
