@@ -1,5 +1,7 @@
 //! What is asked of RabbitMQ: no answer is waited for for ever.
 
+use std::sync::Arc;
+
 use celerysalt::broker::BrokerError;
 use lapin::Channel;
 use tokio::time::timeout;
@@ -34,25 +36,23 @@ impl Settings {
     /// # Errors
     /// As [`within`](Self::within).
     pub(crate) async fn asked<T>(
-        &self,
+        self: &Arc<Self>,
         channel: &Channel,
         what: &str,
         answer: impl Future<Output = Result<T, BrokerError>>,
     ) -> Result<T, BrokerError> {
         let answered = self.within(what, answer).await;
         if let Err(BrokerError::Unreachable { .. }) = &answered {
-            self.give_up(channel.clone());
+            // And nobody waits for that.
+            let (settings, channel) = (Arc::clone(self), channel.clone());
+            tokio::spawn(async move { settings.close(&channel).await });
         }
         answered
     }
 
-    /// Closes a channel, and lets nobody wait for that.
-    fn give_up(&self, channel: Channel) {
-        let time = self.connect_timeout;
-        tokio::spawn(async move {
-            let closing = channel.close(200, "it did not answer".into());
-            // Without an answer it goes with its connection.
-            let _ = timeout(time, closing).await;
-        });
+    /// Closes a channel, if RabbitMQ answers; else that goes with its connection.
+    pub(crate) async fn close(&self, channel: &Channel) {
+        let closing = channel.close(200, "done".into());
+        let _ = timeout(self.connect_timeout, closing).await;
     }
 }

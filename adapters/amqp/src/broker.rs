@@ -97,7 +97,7 @@ impl AmqpBroker {
         };
         let exists = declaring.finds_events().await?;
         // A refusal has closed it already.
-        let _ = channel.close(200, "seen".into()).await;
+        self.0.settings.close(&channel).await;
         Ok(exists)
     }
 

@@ -119,9 +119,7 @@ impl<'a> LookThrough<'a> {
 
     /// Puts back what was not settled.
     async fn close(self) {
-        // When the connection is lost, that puts it back.
-        let closing = self.channel.close(200, "looked through".into());
-        let _ = tokio::time::timeout(self.broker.settings.connect_timeout, closing).await;
+        self.broker.settings.close(&self.channel).await;
     }
 
     /// The next letter, and how many are behind it.

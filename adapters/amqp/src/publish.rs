@@ -9,10 +9,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
-use celerysalt::broker::BrokerError;
-use futures::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, PublisherConfirm};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -21,11 +19,8 @@ use tokio::time::timeout;
 use crate::failure::{unreachable, words};
 use crate::link::Link;
 use crate::message::Message;
-use crate::results::Waiting;
+use crate::results::{Hearing, Waiting};
 use crate::settings::Settings;
-
-/// As what RabbitMQ knows the channel of a request, when an answer is to come back over it.
-pub(crate) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
 /// Rounds that overlap: while one awaits its confirmations the next is on its way.
 const LANES: usize = 2;
@@ -146,8 +141,8 @@ struct Lane {
 /// A channel in confirm mode.
 struct LaneChannel {
     channel: Channel,
-    /// Whether it takes answers, too.
-    hears: bool,
+    /// Once it takes answers, too.
+    hearing: Option<Hearing>,
 }
 
 impl Lane {
@@ -184,6 +179,7 @@ impl Lane {
         for window in messages.chunks(self.settings.window) {
             let published = match self.channel().await {
                 Ok(channel) => {
+                    self.expect_answers(window);
                     let within =
                         timeout(self.settings.confirm_timeout, window_on(&channel, window)).await;
                     within.unwrap_or_else(|_| Err(unanswered(&channel, &self.settings)))
@@ -219,14 +215,19 @@ impl Lane {
             _ => self.open().await?,
         };
         if let Some(answers) = self.answers.get()
-            && !lane.hears
+            && lane.hearing.is_none()
         {
-            let hearing = hear(&lane.channel, answers.clone());
-            let hearing = self.settings.asked(&lane.channel, "answers", hearing).await;
-            hearing.map_err(|error| error.to_string())?;
-            lane.hears = true;
+            let hearing = Hearing::start(&lane.channel, answers.clone(), &self.settings).await;
+            lane.hearing = Some(hearing.map_err(|error| error.to_string())?);
         }
         Ok(self.channel.insert(lane).channel.clone())
+    }
+
+    fn expect_answers(&self, window: &[&Message]) {
+        let hearing = self.channel.as_ref().and_then(|lane| lane.hearing.as_ref());
+        if let Some(hearing) = hearing {
+            hearing.expect(window);
+        }
     }
 
     async fn open(&self) -> Result<LaneChannel, String> {
@@ -247,7 +248,7 @@ impl Lane {
         self.declare_exchange(&channel).await?;
         Ok(LaneChannel {
             channel,
-            hears: false,
+            hearing: None,
         })
     }
 
@@ -259,28 +260,6 @@ impl Lane {
         };
         declaring.events().await.map_err(|error| error.to_string())
     }
-}
-
-/// Takes the answers to requests that go out over a channel, as long as it is open.
-async fn hear(channel: &Channel, answers: Waiting) -> Result<(), BrokerError> {
-    let options = BasicConsumeOptions {
-        no_ack: true,
-        ..BasicConsumeOptions::default()
-    };
-    let stream = channel.basic_consume(
-        DIRECT_REPLY_TO.into(),
-        "".into(),
-        options,
-        FieldTable::default(),
-    );
-    let mut stream = stream.await.map_err(|error| unreachable(words(&error)))?;
-    tokio::spawn(async move {
-        while let Some(Ok(delivery)) = stream.next().await {
-            answers.hear(&delivery);
-        }
-        answers.lost();
-    });
-    Ok(())
 }
 
 fn unanswered(channel: &Channel, settings: &Settings) -> String {

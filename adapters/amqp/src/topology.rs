@@ -1,5 +1,7 @@
 //! What is declared at the broker: exchanges, queues and their bindings, each idempotently.
 
+use std::sync::Arc;
+
 use celerysalt::broker::{BrokerError, QueueSpec};
 use lapin::options::{
     ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
@@ -31,7 +33,7 @@ fn delivery_exchange(prefix: &str) -> String {
 /// Declares over one channel, which a refusal closes.
 pub(crate) struct Declaring<'a> {
     pub(crate) channel: &'a Channel,
-    pub(crate) settings: &'a Settings,
+    pub(crate) settings: &'a Arc<Settings>,
 }
 
 impl Declaring<'_> {

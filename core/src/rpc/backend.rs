@@ -25,7 +25,8 @@ pub trait ResultBackend: Send + Sync + 'static {
     /// Stores the answer to a request; durable as far as the backend is when it returns.
     async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError>;
 
-    /// What the request names as `reply_to`, for transports that answer directly.
+    /// What the request names as `reply_to`, for transports that answer directly; to be asked after `expect`, which may
+    /// change it.
     fn reply_to(&self) -> Option<String> {
         None
     }

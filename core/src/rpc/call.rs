@@ -57,7 +57,6 @@ impl RpcClient {
         timeout: Duration,
     ) -> Result<HandlerAnswer, CallError<E>> {
         request.meta.is_rpc = true;
-        request.meta.reply_to = self.results.reply_to();
         let clock = self.publisher.clock();
         tokio::select! {
             biased;
@@ -66,9 +65,10 @@ impl RpcClient {
         }
     }
 
-    async fn ask<E>(&self, request: Envelope) -> Result<HandlerAnswer, CallError<E>> {
+    async fn ask<E>(&self, mut request: Envelope) -> Result<HandlerAnswer, CallError<E>> {
         let expected = self.results.expect(request.id).await;
         let pending = expected.map_err(CallError::Backend)?;
+        request.meta.reply_to = self.results.reply_to();
         self.publisher.send(&request).await.map_err(not_sent)?;
         let first = match pending.await.map_err(CallError::Backend)? {
             Answer::NoHandlers => None,

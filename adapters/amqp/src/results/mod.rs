@@ -1,5 +1,6 @@
 //! Answers of calls over RabbitMQ itself: Celery's `rpc://` result backend, and direct reply-to.
 
+mod direct;
 mod queue;
 mod waiting;
 
@@ -12,12 +13,13 @@ use lapin::BasicProperties;
 use lapin::types::ShortString;
 use uuid::Uuid;
 
+pub(crate) use self::direct::{DIRECT_REPLY_TO, Hearing};
 use self::queue::ReplyQueue;
 pub(crate) use self::waiting::Waiting;
 use self::waiting::unreachable;
 use crate::broker::{AmqpBroker, Shared};
 use crate::message::Message;
-use crate::publish::{DIRECT_REPLY_TO, Refusal};
+use crate::publish::Refusal;
 
 /// Carries answers over RabbitMQ in Celery's result format: a request names as `reply_to` where its answer goes, and
 /// workers, in Rust or in Python with `result_backend = "rpc://"`, publish it there.
@@ -76,7 +78,13 @@ impl ResultBackend for AmqpResults {
         if let Way::Queue(queue) = way {
             queue.listen(broker, waiting).await?;
         }
-        Ok(pending)
+        // Whoever waits has a share in it, or nobody would listen for the last ones.
+        let shared = self.clone();
+        Ok(Box::pin(async move {
+            let answer = pending.await;
+            drop(shared);
+            answer
+        }))
     }
 
     async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError> {
@@ -111,7 +119,7 @@ impl ResultBackend for AmqpResults {
 
     fn reply_to(&self) -> Option<String> {
         Some(match &self.0.way {
-            Way::Queue(queue) => queue.name.clone(),
+            Way::Queue(queue) => queue.name(),
             Way::Direct => DIRECT_REPLY_TO.to_owned(),
         })
     }

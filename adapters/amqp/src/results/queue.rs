@@ -1,6 +1,7 @@
 //! A queue of a caller's own for its answers, as Celery's `rpc://` has it.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 
 use celerysalt::broker::BrokerError;
 use celerysalt::rpc::ResultError;
@@ -16,19 +17,57 @@ use super::waiting::{Waiting, unreachable};
 use crate::broker::Shared;
 use crate::failure::of_queue;
 
-/// The queue, which lives as long as its connection, and is made anew with the next.
+/// The queue, which lives as long as its connection. With the next comes another one of another name: RabbitMQ may not
+/// have noticed yet that the connection is lost, and keeps the queue for that alone.
 pub(super) struct ReplyQueue {
-    pub(super) name: String,
-    /// Who listens. With the runtime that it was started on it ends untold.
-    listening: Arc<Mutex<Option<JoinHandle<()>>>>,
+    name: Lock<String>,
+    listening: Mutex<Listening>,
+}
+
+#[derive(Default)]
+struct Listening {
+    /// Whether the queue was declared, or may have been.
+    declared: bool,
+    listener: Option<Listener>,
+}
+
+/// Who listens; ends when it is dropped.
+struct Listener {
+    ended: Arc<AtomicBool>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Tells that the listener has ended, however it does.
+struct Ends {
+    ended: Arc<AtomicBool>,
+    waiting: Waiting,
+}
+
+impl Drop for Ends {
+    /// Whoever waits from now on finds no listener and starts one; whoever waited before learns that it is lost.
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.waiting.lost();
+    }
 }
 
 impl ReplyQueue {
     pub(super) fn new() -> Self {
         Self {
-            name: format!("celerysalt.reply.{}", Uuid::new_v4().simple()),
-            listening: Arc::default(),
+            name: Lock::new(new_name()),
+            listening: Mutex::default(),
         }
+    }
+
+    /// Its name now; another one after a connection was lost.
+    pub(super) fn name(&self) -> String {
+        self.lock().clone()
     }
 
     /// Listens, if nobody does.
@@ -38,54 +77,64 @@ impl ReplyQueue {
         waiting: &Waiting,
     ) -> Result<(), ResultError> {
         let mut listening = self.listening.lock().await;
-        if listening
-            .as_ref()
-            .is_some_and(|listener| !listener.is_finished())
-        {
+        let is_there = |listener: &Listener| !listener.ended.load(Ordering::SeqCst);
+        if listening.listener.as_ref().is_some_and(is_there) {
             return Ok(());
         }
+        if listening.declared {
+            *self.lock() = new_name();
+        }
+        listening.declared = true;
         let mut stream = self.open(broker).await?;
-        let (state, waiting) = (Arc::clone(&self.listening), waiting.clone());
-        *listening = Some(tokio::spawn(async move {
+        let ended = Arc::new(AtomicBool::new(false));
+        let ends = Ends {
+            ended: Arc::clone(&ended),
+            waiting: waiting.clone(),
+        };
+        let task = tokio::spawn(async move {
             while let Some(Ok(delivery)) = stream.next().await {
-                waiting.hear(&delivery);
+                ends.waiting.hear(&delivery);
             }
-            let mut listening = state.lock().await;
-            waiting.lost();
-            *listening = None;
-        }));
+        });
+        listening.listener = Some(Listener { ended, task });
         Ok(())
     }
 
     async fn open(&self, broker: &Shared) -> Result<lapin::Consumer, ResultError> {
         let channel = broker.consume_link.channel().await;
         let channel = channel.map_err(|error| unreachable(error.to_string()))?;
-        let opening = self.consume(&channel);
-        let opened = broker
-            .settings
-            .asked(&channel, "a queue for answers", opening);
-        opened.await.map_err(|error| unreachable(error.to_string()))
+        let name = self.name();
+        let opening = consume(&channel, &name);
+        let opened = broker.settings.asked(&channel, &name, opening).await;
+        opened.map_err(|error| unreachable(error.to_string()))
     }
 
-    async fn consume(&self, channel: &Channel) -> Result<lapin::Consumer, BrokerError> {
-        let own = QueueDeclareOptions {
-            exclusive: true,
-            auto_delete: true,
-            ..QueueDeclareOptions::default()
-        };
-        let name = self.name.as_str();
-        let declared = channel
-            .queue_declare(name.into(), own, FieldTable::default())
-            .await;
-        declared.map_err(|error| of_queue(name, &error))?;
-        let options = BasicConsumeOptions {
-            no_ack: true,
-            exclusive: true,
-            ..BasicConsumeOptions::default()
-        };
-        let stream = channel
-            .basic_consume(name.into(), "".into(), options, FieldTable::default())
-            .await;
-        stream.map_err(|error| of_queue(name, &error))
+    fn lock(&self) -> MutexGuard<'_, String> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn new_name() -> String {
+    format!("celerysalt.reply.{}", Uuid::new_v4().simple())
+}
+
+async fn consume(channel: &Channel, name: &str) -> Result<lapin::Consumer, BrokerError> {
+    let own = QueueDeclareOptions {
+        exclusive: true,
+        auto_delete: true,
+        ..QueueDeclareOptions::default()
+    };
+    let declared = channel
+        .queue_declare(name.into(), own, FieldTable::default())
+        .await;
+    declared.map_err(|error| of_queue(name, &error))?;
+    let options = BasicConsumeOptions {
+        no_ack: true,
+        exclusive: true,
+        ..BasicConsumeOptions::default()
+    };
+    let stream = channel
+        .basic_consume(name.into(), "".into(), options, FieldTable::default())
+        .await;
+    stream.map_err(|error| of_queue(name, &error))
 }

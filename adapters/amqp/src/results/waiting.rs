@@ -9,7 +9,13 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-type Callers = HashMap<Uuid, oneshot::Sender<Result<Answer, ResultError>>>;
+type Callers = HashMap<Uuid, Caller>;
+
+struct Caller {
+    answer: oneshot::Sender<Result<Answer, ResultError>>,
+    /// The channel over which the request went out, where the answer comes over the same.
+    over: Option<Uuid>,
+}
 
 /// Who waits, by request. Clones are the same.
 #[derive(Clone, Default)]
@@ -19,7 +25,11 @@ impl Waiting {
     /// A place for the answer to a request, given up when the future is dropped.
     pub(super) fn wait(&self, request: Uuid) -> PendingAnswer {
         let (sender, answer) = oneshot::channel();
-        self.callers().insert(request, sender);
+        let caller = Caller {
+            answer: sender,
+            over: None,
+        };
+        self.callers().insert(request, caller);
         let place = Place {
             waiting: self.clone(),
             request,
@@ -32,7 +42,7 @@ impl Waiting {
     }
 
     /// Hands an answer to its caller, if it is one and the caller still waits.
-    pub(crate) fn hear(&self, delivery: &Delivery) {
+    pub(super) fn hear(&self, delivery: &Delivery) {
         let correlated = delivery.properties.correlation_id().as_ref();
         let Some(request) = correlated.and_then(|id| Uuid::parse_str(id.as_str()).ok()) else {
             return;
@@ -42,19 +52,45 @@ impl Waiting {
         };
         if let Some(caller) = self.callers().remove(&request) {
             // A caller who waits no more needs no answer.
-            let _ = caller.send(answer);
+            let _ = caller.answer.send(answer);
         }
     }
 
-    /// Answers that are on their way now have nowhere to come to: whoever waits learns it at once.
-    pub(crate) fn lost(&self) {
-        for (_, caller) in self.callers().drain() {
-            let _ = caller.send(Err(unreachable("the connection for answers was lost")));
+    /// The answer to this request can come over this channel only.
+    pub(super) fn goes_over(&self, request: Uuid, channel: Uuid) {
+        if let Some(caller) = self.callers().get_mut(&request) {
+            caller.over = Some(channel);
         }
+    }
+
+    /// Whether somebody waits for an answer over this channel.
+    pub(super) fn any_over(&self, channel: Uuid) -> bool {
+        let callers = self.callers();
+        callers.values().any(|caller| caller.over == Some(channel))
+    }
+
+    /// Answers that are on their way now have nowhere to come to: whoever waits learns it at once.
+    pub(super) fn lost(&self) {
+        tell(self.callers().drain().map(|(_, caller)| caller));
+    }
+
+    /// As [`lost`](Self::lost), for the answers over one channel.
+    pub(super) fn lost_over(&self, channel: Uuid) {
+        let mut callers = self.callers();
+        let lost = callers.extract_if(|_, caller| caller.over == Some(channel));
+        tell(lost.map(|(_, caller)| caller));
     }
 
     fn callers(&self) -> MutexGuard<'_, Callers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell(lost: impl Iterator<Item = Caller>) {
+    for caller in lost {
+        let reason = "the connection for answers was lost";
+        // A caller who waits no more needs to know nothing.
+        let _ = caller.answer.send(Err(unreachable(reason)));
     }
 }
 

@@ -125,6 +125,11 @@ impl OwnNode {
 
     /// Runs rabbitmqctl.
     pub(crate) fn ctl(&self, arguments: &[&str]) {
+        self.tell(arguments);
+    }
+
+    /// What rabbitmqctl tells.
+    pub(crate) fn tell(&self, arguments: &[&str]) -> String {
         let output = self
             .command("rabbitmqctl")
             .args(arguments)
@@ -132,6 +137,7 @@ impl OwnNode {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Closes every connection, as `rabbitmqctl close_all_connections` does.

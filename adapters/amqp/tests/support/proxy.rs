@@ -22,6 +22,8 @@ pub(crate) enum Weather {
     StalledAt(&'static str),
     /// Connections are cut, and new ones at once.
     Cut,
+    /// As that, and the server is not told.
+    CutHere,
 }
 
 impl Weather {
@@ -77,20 +79,25 @@ async fn connect(client: TcpStream, server: u16, seen: watch::Receiver<Weather>)
     else {
         return;
     };
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
     let mut cut = seen.clone();
     tokio::select! {
-        () = pass(from_client, to_server, seen.clone()) => {}
-        () = pass(from_server, to_client, seen) => {}
+        () = pass(&mut from_client, &mut to_server, seen.clone()) => {}
+        () = pass(&mut from_server, &mut to_client, seen) => {}
         // An error means that the proxy is gone.
-        _ = cut.wait_for(|weather| *weather == Weather::Cut) => {}
+        _ = cut.wait_for(|weather| matches!(weather, Weather::Cut | Weather::CutHere)) => {}
+    }
+    let is_told = *cut.borrow() != Weather::CutHere;
+    drop((from_client, to_client));
+    if !is_told {
+        let _ = cut.wait_for(|weather| *weather == Weather::Cut).await;
     }
 }
 
 async fn pass(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
+    from: &mut tokio::net::tcp::OwnedReadHalf,
+    to: &mut tokio::net::tcp::OwnedWriteHalf,
     mut seen: watch::Receiver<Weather>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
