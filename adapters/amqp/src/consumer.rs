@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use celerysalt::broker::{BrokerError, Consumer, DeadReason, Delivery};
@@ -18,11 +17,9 @@ use crate::delay::Ticks;
 use crate::failure::words;
 use crate::held::{Held, Known};
 use crate::message::{Change, Message, Raw};
-use crate::settle::AmqpSettle;
+use crate::settle::{AFTER_ERROR, AmqpSettle};
 use crate::wire::{self, Decoded};
 
-/// How long a message is kept back that could be neither delivered nor put aside.
-const AFTER_ERROR: Duration = Duration::from_secs(1);
 /// How long a message waits that came back while this process still handles it.
 const STILL_HANDLED: TimeDelta = TimeDelta::seconds(1);
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use celerysalt::broker::{BrokerError, DeadReason, Settle};
@@ -13,6 +14,9 @@ use crate::broker::Shared;
 use crate::delay::Ticks;
 use crate::held::Hold;
 use crate::message::{Change, Raw};
+
+/// How long a message is kept back that could be neither delivered, nor put aside, nor given back.
+pub(crate) const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 pub(crate) struct AmqpSettle {
     broker: Arc<Shared>,
@@ -123,7 +127,8 @@ impl Drop for AmqpSettle {
         }
         let held = &self.broker.held;
         let is_open = self.acker.usable();
-        if !is_open || self.goes_back.load(Ordering::SeqCst) {
+        let goes_back = self.goes_back.load(Ordering::SeqCst);
+        if !is_open || goes_back {
             held.lose(&self.hold);
         }
         held.release(&self.hold);
@@ -134,6 +139,12 @@ impl Drop for AmqpSettle {
             return;
         }
         let acker = self.acker.clone();
-        runtime.spawn(async move { nack(&acker).await });
+        runtime.spawn(async move {
+            // RabbitMQ takes nothing at present, or this would not be here: handlers would run without a pause.
+            if goes_back {
+                tokio::time::sleep(AFTER_ERROR).await;
+            }
+            nack(&acker).await;
+        });
     }
 }

@@ -6,22 +6,21 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use celerysalt::broker::{Broker, BrokerError, PublishError, QueueSpec};
 use celerysalt::event::Envelope;
-use celerysalt::handler::{HandlerDef, HandlerError, HandlerOptions};
 use celerysalt::worker::WorkerError;
 use celerysalt_amqp::{AmqpBroker, QueueKind};
-use chrono::{DateTime, Utc};
-use serde_json::Value;
+use chrono::Utc;
 use uuid::Uuid;
 
-use support::load::{RECOVERS_WITHIN, Running, Tally, define, event, eventually, publish_all};
+use support::load::{
+    RECOVERS_WITHIN, Running, Tally, event, eventually, finish, publish_all, under_load,
+};
 use support::node::OwnNode;
 use support::proxy::{Proxy, Weather};
+use support::tries::Tries;
 
 fn spec(queue: &str, binding: &str) -> QueueSpec {
     QueueSpec {
@@ -36,47 +35,6 @@ async fn connect(node: &OwnNode) -> lapin::Connection {
     lapin::Connection::connect(&node.url(), lapin::ConnectionProperties::default())
         .await
         .unwrap()
-}
-
-/// Publishes in small batches while `disturb` runs; returns the ids once all are taken, and how many were refused meanwhile.
-async fn under_load(
-    broker: &AmqpBroker,
-    batches: usize,
-    disturb: impl Future<Output = ()>,
-) -> (BTreeSet<Uuid>, usize) {
-    let calm = Arc::new(AtomicBool::new(false));
-    let (publisher, settled) = (broker.clone(), Arc::clone(&calm));
-    // On its own, so that it goes on while a disturbance blocks.
-    let load = tokio::spawn(async move {
-        let (mut ids, mut refused, mut sent) = (BTreeSet::new(), 0, 0);
-        while sent < batches || !settled.load(Ordering::SeqCst) {
-            let batch: Vec<Envelope> = (0..20)
-                .map(|n| event("order.paid", sent * 20 + n))
-                .collect();
-            ids.extend(batch.iter().map(|event| event.id));
-            refused += publish_all(&publisher, batch).await;
-            sent += 1;
-        }
-        (ids, refused)
-    });
-    disturb.await;
-    calm.store(true, Ordering::SeqCst);
-    load.await.unwrap()
-}
-
-async fn finish(label: &str, tally: &Tally, ids: &BTreeSet<Uuid>, refused: usize) {
-    tally.until(ids).await;
-    println!(
-        "{label}: {} events published, {refused} refused and published again, {} handled, {} deliveries more than once",
-        ids.len(),
-        tally.events(),
-        tally.again()
-    );
-    assert_eq!(
-        tally.events(),
-        ids.len(),
-        "{label}: events that nobody published"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -294,6 +252,11 @@ async fn a_broker_that_is_down_at_start_is_waited_for_and_a_wrong_password_is_to
     let one = event("order.paid", 1);
     publish_all(&broker, vec![one.clone()]).await;
     tally.until(&BTreeSet::from([one.id])).await;
+    println!(
+        "down at start: publishing refused ({}), {} event handled once it was up",
+        early.unwrap_err(),
+        tally.events()
+    );
     worker.stop().await;
 
     let wrong = AmqpBroker::builder(&node.url_of("guest", "s3cret-and-wrong"))
@@ -305,6 +268,7 @@ async fn a_broker_that_is_down_at_start_is_waited_for_and_a_wrong_password_is_to
         .await
         .remove(0)
         .unwrap_err();
+    println!("wrong password: {error}; {refused}");
     for said in [
         format!("{error} {error:?}"),
         format!("{refused} {refused:?}"),
@@ -400,13 +364,13 @@ async fn a_retry_that_waits_survives_a_killed_broker_and_holds_no_place() {
 async fn is_killed_while_a_retry_waits(delay: Duration) -> bool {
     let mut node = OwnNode::start();
     let broker = node.builder().build();
-    let (tally, flaky) = (Tally::default(), Flaky::default());
-    let handlers = vec![flaky.handler(delay), tally.handler("order.#")];
+    let (tally, flaky) = (Tally::default(), Tries::default());
+    let handlers = vec![flaky.flaky("order.flaky", delay), tally.handler("order.#")];
     let worker = Running::start(&broker, "svc", handlers);
     broker.declare(&spec("svc", "order.#")).await.unwrap();
     let one = event("order.flaky", 1);
     publish_all(&broker, vec![one.clone()]).await;
-    eventually("the first try failed", async || flaky.failed_at().is_some()).await;
+    eventually("the first try failed", async || flaky.first().is_some()).await;
     tally.until(&BTreeSet::from([one.id])).await;
     // The slot is free while the retry waits.
     let others: Vec<Envelope> = (0..40).map(|n| event("order.paid", n)).collect();
@@ -415,12 +379,12 @@ async fn is_killed_while_a_retry_waits(delay: Duration) -> bool {
     ids.insert(one.id);
     tally.until(&ids).await;
     tokio::task::block_in_place(|| node.kill());
-    let is_in_time = flaky.came().is_empty();
+    let is_in_time = flaky.retries().is_empty();
     tokio::task::block_in_place(|| node.up());
-    eventually("the retry came", async || !flaky.came().is_empty()).await;
+    eventually("the retry came", async || !flaky.retries().is_empty()).await;
     worker.stop().await;
-    let (retries, came) = flaky.came()[0];
-    let waited = came - flaky.failed_at().unwrap();
+    let (retries, came) = flaky.retries()[0];
+    let waited = came - flaky.first().unwrap();
     println!(
         "a retry waited {} ms over a killed broker",
         waited.num_milliseconds()
@@ -429,41 +393,4 @@ async fn is_killed_while_a_retry_waits(delay: Duration) -> bool {
     assert_eq!(retries, 1, "by the handler that failed");
     assert!(waited.to_std().unwrap() >= delay, "{waited}");
     is_in_time
-}
-
-/// A handler whose first try fails, and when it was tried.
-#[derive(Clone, Default)]
-struct Flaky(Arc<Mutex<Vec<Try>>>);
-
-/// How often it was tried before, and when.
-type Try = (u32, DateTime<Utc>);
-
-impl Flaky {
-    fn handler(&self, delay: Duration) -> HandlerDef {
-        let options = HandlerOptions {
-            default_retry_delay: delay,
-            ..HandlerOptions::default()
-        };
-        let flaky = self.clone();
-        define("flaky", "order.flaky", options, move |cx| {
-            flaky.0.lock().unwrap().push((cx.retries, Utc::now()));
-            match cx.retries {
-                0 => Err(HandlerError::retry("not yet")),
-                _ => Ok(Value::Null),
-            }
-        })
-    }
-
-    fn failed_at(&self) -> Option<DateTime<Utc>> {
-        let tried = self.0.lock().unwrap();
-        let first = tried.iter().find(|(retries, _)| *retries == 0);
-        first.map(|(_, at)| *at)
-    }
-
-    /// The retries.
-    fn came(&self) -> Vec<(u32, DateTime<Utc>)> {
-        let tried = self.0.lock().unwrap();
-        let retries = tried.iter().filter(|(retries, _)| *retries > 0);
-        retries.copied().collect()
-    }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,6 +54,49 @@ pub(crate) async fn publish_all(broker: &AmqpBroker, mut batch: Vec<Envelope>) -
     refused
 }
 
+/// Publishes in small batches while `disturb` runs; returns the ids once all are taken, and how many were refused meanwhile.
+pub(crate) async fn under_load(
+    broker: &AmqpBroker,
+    batches: usize,
+    disturb: impl Future<Output = ()>,
+) -> (BTreeSet<Uuid>, usize) {
+    let calm = Arc::new(AtomicBool::new(false));
+    let (publisher, settled) = (broker.clone(), Arc::clone(&calm));
+    // On its own, so that it goes on while a disturbance blocks.
+    let load = tokio::spawn(async move {
+        let (mut ids, mut refused, mut sent) = (BTreeSet::new(), 0, 0);
+        while sent < batches || !settled.load(Ordering::SeqCst) {
+            let batch: Vec<Envelope> = (0..20)
+                .map(|n| event("order.paid", sent * 20 + n))
+                .collect();
+            ids.extend(batch.iter().map(|event| event.id));
+            refused += publish_all(&publisher, batch).await;
+            sent += 1;
+            // Leaves the machine to those who disturb.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        (ids, refused)
+    });
+    disturb.await;
+    calm.store(true, Ordering::SeqCst);
+    load.await.unwrap()
+}
+
+pub(crate) async fn finish(label: &str, tally: &Tally, ids: &BTreeSet<Uuid>, refused: usize) {
+    tally.until(ids).await;
+    println!(
+        "{label}: {} events published, {refused} refused and published again, {} handled, {} deliveries more than once",
+        ids.len(),
+        tally.events(),
+        tally.again()
+    );
+    assert_eq!(
+        tally.events(),
+        ids.len(),
+        "{label}: events that nobody published"
+    );
+}
+
 /// What a worker's handler has got: how often each event.
 #[derive(Clone, Default)]
 pub(crate) struct Tally(Arc<Mutex<BTreeMap<Uuid, usize>>>);
@@ -79,19 +123,20 @@ impl Tally {
     pub(crate) async fn until(&self, expected: &BTreeSet<Uuid>) {
         let missing = || {
             let tally = self.0.lock().unwrap();
-            expected.iter().filter(|id| !tally.contains_key(id)).count()
+            let missing = expected.iter().filter(|id| !tally.contains_key(id));
+            missing.copied().collect::<Vec<Uuid>>()
         };
         let all = async {
-            while missing() > 0 {
+            while !missing().is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         let came = tokio::time::timeout(RECOVERS_WITHIN, all).await;
         assert!(
             came.is_ok(),
-            "{} of {} events are missing",
-            missing(),
-            expected.len()
+            "of {} events some are missing: {:?}",
+            expected.len(),
+            missing()
         );
     }
 }

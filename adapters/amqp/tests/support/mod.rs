@@ -8,6 +8,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod rust;
+pub(crate) mod tries;
 
 use celerysalt_amqp::{AmqpBroker, AmqpBuilder};
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
