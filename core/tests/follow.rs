@@ -207,7 +207,7 @@ fn what_another_adapter_left_in_a_note_comes_first() {
     );
     assert_eq!(plan.rules.unwrap().note(), None);
     let plan = update(&noted, None, "new").unwrap();
-    assert_eq!(plan.events, [left.clone()]);
+    assert_eq!(plan.events, std::slice::from_ref(&left));
     assert_eq!(plan.rules.unwrap().note(), None);
     let plan = delete(&noted);
     assert_eq!(plan.events[0].id, left.id);

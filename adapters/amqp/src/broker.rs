@@ -85,7 +85,7 @@ impl AmqpBroker {
         }))
     }
 
-    /// Whether the exchange of the events is there. Nothing is declared, as publishing and working do.
+    /// Whether the exchange of the events is there. Unlike publishing and consuming, this declares nothing.
     ///
     /// # Errors
     /// [`BrokerError::Unreachable`]; [`BrokerError::Queue`] with RabbitMQ's words when it does not answer that.
