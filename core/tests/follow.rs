@@ -4,6 +4,7 @@
 use celerysalt::chain::{Chain, MAX_DEPTH};
 use celerysalt::event;
 use celerysalt::event::{Envelope, Meta};
+use celerysalt::follow::note::{Claim, Note};
 use celerysalt::follow::{FollowError, Moment, Plan, Save, check_code_rules, plan, settle};
 use celerysalt::model::{FieldDef, ModelDef, Operation, Row};
 use celerysalt::rules::{Rule, Rules};
@@ -245,25 +246,61 @@ fn what_another_adapter_left_in_a_note_comes_first() {
 }
 
 #[test]
-fn a_delete_that_another_has_claimed_fires_the_claims_events_while_the_claim_stands() {
-    let left = envelope();
+fn a_delete_tells_the_row_as_it_is_and_leaves_another_who_claimed_it_nothing_to_tell() {
     let mut claimed = stored(&[rule("gone", Operation::Delete)]);
-    let claim = |id: uuid::Uuid| Some(json!({"claim": {"id": id, "events": [left]}}));
+    let claimed_by = |id: uuid::Uuid| Some(json!({"claim": claim(id, vec![envelope()])}));
     let fresh = uuid::Uuid::now_v7();
-    claimed.set_note(claim(fresh));
+    claimed.set_note(claimed_by(fresh));
     let plan = delete(&claimed);
-    assert_eq!(
-        (plan.events, plan.intents),
-        (vec![left.clone()], vec![fresh])
-    );
+    assert_eq!((rule_ids(&plan), plan.intents.len()), (vec!["gone"], 0));
+    let [told] = plan.claims.as_slice() else {
+        panic!("{:?}", plan.claims);
+    };
+    assert_eq!((told.id, told.events.len()), (fresh, 0));
+    assert!(told.at > Note::of(&claimed).unwrap().claim.unwrap().at);
     let old = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(
         uuid::NoContext,
         1_700_000_000,
         0,
     ));
-    claimed.set_note(claim(old));
+    claimed.set_note(claimed_by(old));
     let plan = delete(&claimed);
     assert_eq!((rule_ids(&plan), &plan.intents), (vec!["gone"], &vec![old]));
+    assert_eq!(plan.claims, []);
+}
+
+#[test]
+fn an_update_of_a_row_that_another_is_deleting_lets_the_delete_tell_what_it_made_of_it() {
+    let mut claimed = stored(&[rule("gone", Operation::Delete)]);
+    let chain = Chain {
+        correlation_id: Some("the deleter's".into()),
+        ..Default::default()
+    };
+    let claim = Claim {
+        chain,
+        actor: Some("ada".into()),
+        ..claim(uuid::Uuid::now_v7(), vec![])
+    };
+    claimed.set_note(Some(json!({"claim": claim})));
+    let plan = update(&claimed, None, "paid").unwrap();
+    let [again] = plan.claims.as_slice() else {
+        panic!("{:?}", plan.claims);
+    };
+    assert_eq!((again.id, &again.actor), (claim.id, &claim.actor));
+    assert!(again.at > claim.at && plan.events.is_empty());
+    let event = &again.events[0];
+    assert_eq!(event.payload, json!({"to": "paid"}));
+    assert_eq!(event.meta.chain.correlation_id, claim.chain.correlation_id);
+    let left = plan.rules.unwrap();
+    assert_eq!(Note::of(&left).unwrap().claim.as_ref(), Some(again));
+
+    // With a rule less there is less to tell.
+    let mut callers = Rules::loaded(&claimed.to_json());
+    callers.remove("gone");
+    let plan = update(&claimed, Some(&callers), "new").unwrap();
+    assert_eq!(plan.claims[0].events, []);
+    // And a save of the same leaves the claim as it is.
+    assert_eq!(update(&claimed, None, "new").unwrap(), Plan::default());
 }
 
 #[test]
@@ -297,7 +334,7 @@ fn what_earlier_saves_left_is_settled_on_the_row_as_it_stands() {
     let left = plan.rules.unwrap();
     assert_eq!((ids(&left), left.note()), (vec!["level"], None));
 
-    let standing = json!({"id": uuid::Uuid::now_v7(), "events": []});
+    let standing = claim(uuid::Uuid::now_v7(), vec![]);
     let event = envelope();
     let save = json!({"id": intent, "events": [event]});
     noted.set_note(Some(json!({"save": save, "claim": standing})));
@@ -305,6 +342,15 @@ fn what_earlier_saves_left_is_settled_on_the_row_as_it_stands() {
     assert_eq!((plan.events, plan.intents), (vec![event], vec![intent]));
     let left = plan.rules.unwrap();
     assert_eq!(left.note(), Some(&json!({"claim": standing})));
+}
+
+/// Another's claim to delete the row.
+fn claim(id: uuid::Uuid, events: Vec<Envelope>) -> Claim {
+    let plan = Plan {
+        events,
+        ..Plan::default()
+    };
+    Claim::of(id, &plan, &Moment::current())
 }
 
 fn delete(stored: &Rules) -> Plan {

@@ -16,7 +16,7 @@ use diesel::{Expression, Selectable};
 
 use crate::backend::FollowBackend;
 use crate::error::Error;
-use crate::tables::{DeleteIntents, insert_events, insert_transitions};
+use crate::tables::{DeleteIntents, Tell, insert_events, insert_transitions};
 
 /// A connection of Diesel's, or of diesel-async's.
 ///
@@ -128,11 +128,16 @@ impl<S: Session> Saving<S> {
         self.has_fired = true;
     }
 
-    /// Keeps a plan's events in the outbox and its transitions in the history, and ends what it settles.
+    /// Keeps a plan's events in the outbox and its transitions in the history, ends what it settles, and tells those who
+    /// are deleting the row what is left for them.
     pub(crate) async fn keep(&mut self, plan: &Plan, moment: &Moment) -> QueryResult<()> {
         insert_events(&plan.events, moment.now, &mut self.session).await?;
         insert_transitions(&plan.transitions, &mut self.session).await?;
         self.has_fired |= !plan.events.is_empty();
+        for claim in &plan.claims {
+            let tell = Tell::of::<S::Backend>(claim)?;
+            self.session.execute(tell).await?;
+        }
         if !plan.intents.is_empty() {
             let ended = DeleteIntents::of(&plan.intents);
             self.session.execute(ended).await?;

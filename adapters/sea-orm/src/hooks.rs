@@ -12,8 +12,8 @@ use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait
 use crate::column::Rules;
 use crate::entity::Follow;
 use crate::passing::Passing;
+use crate::plan::Plan;
 use crate::row::{self, Lock};
-use crate::tables::Kept;
 use crate::{attach, link, plan, pool, transaction};
 
 type Entity<A> = <A as ActiveModelTrait>::Entity;
@@ -90,18 +90,18 @@ where
         return Ok(model);
     }
     row::supported(db)?;
-    let deleting = if row::is_transaction::<C>() {
+    let passing = if row::is_transaction::<C>() {
         let planned = transaction::plan_delete::<Entity<A>, C>(db, &model, Lock::Take).await?;
-        let mut plan = planned.map(|(plan, _)| plan).unwrap_or_default();
+        let plan = planned.map(|(plan, _)| plan).unwrap_or_default();
         if !plan.is_empty() {
             row::check_transaction(db).await?;
         }
-        (Kept::of(&mut plan), plan.intents)
+        Passing::Planned(plan)
     } else {
-        pool::before_delete::<Entity<A>, C>(db, &model).await?
+        let claim = pool::before_delete::<Entity<A>, C>(db, &model).await?;
+        claim.map_or_else(|| Passing::Planned(Plan::default()), Passing::Claimed)
     };
-    let (kept, intents) = deleting;
-    pass::<Entity<A>>(&mut model, Passing::Deleting { kept, intents });
+    pass::<Entity<A>>(&mut model, passing);
     Ok(model)
 }
 
@@ -121,19 +121,20 @@ where
         }
         return Ok(model);
     };
-    if let Passing::Deleting { kept, intents } = &*passing {
-        if kept.is_empty() && intents.is_empty() {
-            return Ok(model);
+    match &*passing {
+        Passing::Followed => {}
+        Passing::Planned(plan) => {
+            transaction::after_delete::<Entity<A>, C>(db, &model, plan).await?;
         }
-        let done = pool::after_delete::<Entity<A>, C>(db, &model, kept, intents).await;
-        match done {
-            Err(error) if row::is_transaction::<C>() => return Err(error),
+        Passing::Claimed(claim) => {
+            let told = pool::after_delete::<Entity<A>, C>(db, &model, claim).await;
             // The row is gone and the events are safe with the intent.
-            Err(error) => tracing::error!(
-                model = Entity::<A>::NAME, %error,
-                "the events of a deleted row wait to be moved to the outbox by `recover`"
-            ),
-            Ok(()) => {}
+            if let Err(error) = told {
+                tracing::error!(
+                    model = Entity::<A>::NAME, %error,
+                    "the events of a deleted row wait to be moved to the outbox by `recover`"
+                );
+            }
         }
     }
     Ok(model)

@@ -9,8 +9,7 @@ use sea_orm::{ActiveValue, ConnectionTrait, DbBackend, DbErr};
 use uuid::Uuid;
 
 use crate::entity::Follow;
-use crate::key::Key;
-use crate::{note, plan, row, transaction};
+use crate::{note, plan, transaction};
 
 /// Before an insert: leaves a mark in the row, by which [`is_new`] tells it from one that was there.
 pub(crate) fn mark<E: Follow, C: ConnectionTrait>(
@@ -65,13 +64,5 @@ pub(crate) async fn deleted<E: Follow, C: ConnectionTrait>(
     let Some(plan) = plan::deleted::<E>(model, &moment)? else {
         return Ok(());
     };
-    if plan.is_empty() {
-        return Ok(());
-    }
-    match Key::<E>::of_active(model) {
-        Some(key) if row::is_gone::<E, C>(db, &key).await? => {
-            transaction::keep(db, &plan, &moment).await
-        }
-        _ => Ok(()),
-    }
+    transaction::after_delete::<E, C>(db, model, &plan).await
 }

@@ -5,7 +5,9 @@ use sea_orm::DbErr;
 
 use crate::error::FollowError;
 
-pub(crate) use celerysalt::follow::note::{Claim, Left, Note, Save, is_stale, new_intent};
+pub(crate) use celerysalt::follow::note::{
+    Claim, Left, Note, Save, claim_stands, is_stale, new_intent,
+};
 
 /// The note in a row's rules; one that cannot be read is an error.
 pub(crate) fn of(rules: &Rules) -> Result<Note, DbErr> {

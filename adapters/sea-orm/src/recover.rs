@@ -225,15 +225,21 @@ async fn settle<E: Follow>(
     })
 }
 
-/// The row is gone, and its delete was announced with events.
+/// The row is gone, and its delete was announced.
 async fn gone(
     db: &DatabaseTransaction,
     intent: &Intent,
     moment: &Moment,
 ) -> Result<Outcome, DbErr> {
-    if let Some(kept) = &intent.kept {
-        kept.insert(db, moment.now).await?;
+    let kept = intent.kept.clone().unwrap_or_default();
+    if kept.is_empty() && note::claim_stands(intent.id, moment.now) {
+        // The deleter may be alive, and is to find that there is nothing to tell.
+        return Ok(Outcome::Left);
     }
+    kept.insert(db, moment.now).await?;
     tables::delete_intents(db, &[intent.id]).await?;
-    Ok(Outcome::Moved)
+    Ok(match kept.is_empty() {
+        true => Outcome::Dropped,
+        false => Outcome::Moved,
+    })
 }

@@ -46,13 +46,16 @@ pub(crate) fn write_rules<E: Follow>(model: &mut E::ActiveModel, plan: &mut Plan
     }
 }
 
-/// Keeps what a plan fires and ends its intents.
+/// Keeps what a plan fires, tells other deleters of the row what is left for them, and ends its intents.
 pub(crate) async fn keep<C: ConnectionTrait>(
     db: &C,
     plan: &Plan,
     moment: &Moment,
 ) -> Result<(), DbErr> {
     tables::keep(db, &plan.events, &plan.transitions, moment.now).await?;
+    for claim in &plan.claims {
+        tables::tell(db, claim).await?;
+    }
     tables::delete_intents(db, &plan.intents).await
 }
 
@@ -116,6 +119,20 @@ pub(crate) async fn plan_delete<E: Follow, C: ConnectionTrait>(
     };
     let moment = Moment::current();
     Ok(Some((plan::delete::<E>(&old, &moment)?, moment)))
+}
+
+/// What follows a plain delete: events are kept, unless the row is still there (a trigger may have refused silently).
+pub(crate) async fn after_delete<E: Follow, C: ConnectionTrait>(
+    db: &C,
+    model: &E::ActiveModel,
+    plan: &Plan,
+) -> Result<(), DbErr> {
+    match Key::<E>::of_active(model) {
+        Some(key) if !plan.is_empty() && row::is_gone::<E, C>(db, &key).await? => {
+            keep(db, plan, &Moment::current()).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Deletes a row and keeps the events when one was deleted.

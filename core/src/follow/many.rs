@@ -10,10 +10,12 @@ impl Plan {
             transitions,
             rules: _,
             intents,
+            claims,
         } = other;
         self.events.extend(events);
         self.transitions.extend(transitions);
         self.intents.extend(intents);
+        self.claims.extend(claims);
     }
 }
 

@@ -28,7 +28,7 @@ pub use many::{FollowedMany, ManyError};
 pub use outside::{looks_at, stands_outside};
 pub use schemas::linked_events;
 
-use note::UnreadableNote;
+use note::{Claim, UnreadableNote};
 use planning::Planning;
 
 /// One save of one row, which is locked.
@@ -92,6 +92,9 @@ pub struct Plan {
     pub rules: Option<Rules>,
     /// Rows of `celerysalt_pending` that end with this save: on a delete, what another adapter announced for the row.
     pub intents: Vec<Uuid>,
+    /// Deletes of the row that others have announced: what their rows of `celerysalt_pending` are to keep from this save
+    /// on, unless they keep something later.
+    pub claims: Vec<Claim>,
 }
 
 impl Plan {
@@ -101,6 +104,7 @@ impl Plan {
             && self.transitions.is_empty()
             && self.rules.is_none()
             && self.intents.is_empty()
+            && self.claims.is_empty()
     }
 
     /// This plan and one that was made after it, on the rules that this one leaves.
@@ -109,6 +113,7 @@ impl Plan {
         self.events.extend(next.events);
         self.transitions.extend(next.transitions);
         self.intents.extend(next.intents);
+        self.claims.extend(next.claims);
         self.rules = next.rules.or(self.rules);
         self
     }
@@ -174,7 +179,8 @@ pub enum FollowError {
 /// persist are taken out.
 ///
 /// What earlier saves without a transaction have left in the row's note comes first (see [`settle`]), whichever adapter
-/// left it there: a row's events keep their order.
+/// left it there: a row's events keep their order. What another's delete, which is on its way, is to tell comes last:
+/// after an update what the row is then, after a delete nothing.
 ///
 /// # Errors
 /// See [`FollowError`].
@@ -204,7 +210,10 @@ fn plan_alone(save: &Save<'_>, moment: &Moment) -> Result<Plan, FollowError> {
     let mut planning = Planning::of(save, moment, given);
     match save.operation {
         Operation::Insert => planning.evaluate(Operation::Insert, moment)?,
-        Operation::Update => planning.update()?,
+        Operation::Update => {
+            planning.update()?;
+            planning.reclaim()?;
+        }
         Operation::Delete => planning.delete()?,
     }
     Ok(planning.finish())

@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::Moment;
+use super::{Moment, Plan};
 use crate::chain::Chain;
 use crate::clock;
 use crate::event::Envelope;
@@ -14,6 +15,9 @@ use crate::rules::Rules;
 
 /// After this time the saver that announced something and shows nothing of it is gone for good.
 const STALE: TimeDelta = TimeDelta::minutes(10);
+
+/// What databases tell apart.
+const TICK: TimeDelta = TimeDelta::microseconds(1);
 
 /// So long a claim to delete keeps other deletes from making their own: the delete follows it at once.
 const CLAIM_STANDS: TimeDelta = TimeDelta::seconds(10);
@@ -56,16 +60,29 @@ pub enum Left {
     Inserted(Chain),
 }
 
-/// The row is about to be deleted: whoever deletes it, these events fire.
+/// The row is about to be deleted by a statement that looks at nothing but its key. Until then whoever changes the row
+/// changes with it what fires.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
-    /// The intent in `celerysalt_pending`.
+    /// The intent in `celerysalt_pending`: what it keeps fires when the row is gone.
     pub id: Uuid,
+    /// When it was evaluated; each evaluation is later than the one before, whatever the clocks say.
+    pub at: DateTime<Utc>,
+    /// The chain that the delete continues.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub chain: Chain,
+    /// Who deletes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// What fires when the row is gone.
     pub events: Vec<Envelope>,
     /// The transitions of that delete: they move with its events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transitions: Vec<Transition>,
+}
+
+fn is_empty(chain: &Chain) -> bool {
+    *chain == Chain::default()
 }
 
 /// Why a note cannot be read: another version wrote it, or a hand.
@@ -146,10 +163,84 @@ impl Save {
 }
 
 impl Claim {
+    /// A claim for the delete that was planned at this moment.
+    pub fn of(id: Uuid, plan: &Plan, moment: &Moment) -> Self {
+        Self {
+            id,
+            at: moment.now + TICK,
+            chain: moment.chain.clone(),
+            actor: moment.actor.clone(),
+            events: plan.events.clone(),
+            transitions: plan.transitions.clone(),
+        }
+    }
+
+    /// The same claim for what was planned later.
+    #[must_use]
+    pub fn again(&self, plan: &Plan, moment: &Moment) -> Self {
+        let next = Self::of(self.id, plan, moment);
+        Self {
+            at: next.at.max(self.at + TICK),
+            ..next
+        }
+    }
+
+    /// The same claim of the same deleter, for which there is nothing left to tell.
+    #[must_use]
+    pub fn told(&self, now: DateTime<Utc>) -> Self {
+        self.again(&Plan::default(), &self.moment(now))
+    }
+
+    /// The moment of the delete that is on its way.
+    pub(super) fn moment(&self, now: DateTime<Utc>) -> Moment {
+        Moment {
+            now,
+            chain: self.chain.clone(),
+            actor: self.actor.clone(),
+        }
+    }
+
     /// Whether its delete may still come.
     pub fn stands(&self, now: DateTime<Utc>) -> bool {
-        age(self.id, now).is_some_and(|age| age < CLAIM_STANDS)
+        claim_stands(self.id, now)
     }
+
+    /// Whether it tells of a delete what a plan of it tells.
+    pub fn tells(&self, plan: &Plan) -> bool {
+        let event = |event: &Envelope| {
+            let Envelope {
+                topic,
+                version,
+                payload,
+                ..
+            } = event.clone();
+            (topic, version, payload, event.meta.rule_id.clone())
+        };
+        let transition = |transition: &Transition| {
+            let Transition { field, old, .. } = transition.clone();
+            (field, old, transition.rule_id.clone())
+        };
+        self.events
+            .iter()
+            .map(event)
+            .eq(plan.events.iter().map(event))
+            && (self.transitions.iter().map(transition)).eq(plan.transitions.iter().map(transition))
+    }
+
+    /// What its intent is to keep, as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn kept(&self) -> serde_json::Result<Json> {
+        let events = serde_json::to_value(&self.events)?;
+        let transitions = serde_json::to_value(&self.transitions)?;
+        Ok(json!({"events": events, "transitions": transitions}))
+    }
+}
+
+/// Whether the delete that an intent announces may still come.
+pub fn claim_stands(intent: Uuid, now: DateTime<Utc>) -> bool {
+    age(intent, now).is_some_and(|age| age < CLAIM_STANDS)
 }
 
 /// Whether an intent is so old that its saver is gone.
@@ -216,14 +307,14 @@ mod tests {
         };
         let inserted = Save::inserted(Uuid::nil(), moment(Some("ada")));
         let fired = Save::fired(Uuid::nil(), Vec::new(), vec![transition.clone()]);
+        let plan = Plan {
+            transitions: vec![transition],
+            ..Plan::default()
+        };
         for save in [inserted, fired] {
             let note = Note {
                 save: Some(save),
-                claim: Some(Claim {
-                    id: Uuid::nil(),
-                    events: Vec::new(),
-                    transitions: vec![transition.clone()],
-                }),
+                claim: Some(Claim::of(Uuid::nil(), &plan, &moment(Some("ada")))),
             };
             let mut rules = Rules::new();
             note.put(&mut rules).unwrap();
@@ -250,14 +341,20 @@ mod tests {
     #[test]
     fn an_intent_tells_its_age() {
         let made = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let claim = Claim {
-            id: new_intent(made),
-            events: Vec::new(),
-            transitions: Vec::new(),
-        };
+        let claim = Claim::of(new_intent(made), &Plan::default(), &moment(None));
         assert!(claim.stands(made + TimeDelta::seconds(9)));
         assert!(!claim.stands(made + TimeDelta::seconds(10)));
         assert!(!is_stale(claim.id, made + TimeDelta::minutes(9)));
         assert!(is_stale(claim.id, made + TimeDelta::minutes(10)));
+    }
+
+    #[test]
+    fn an_evaluation_is_later_than_the_one_before_whatever_the_clock_says() {
+        let claim = Claim::of(Uuid::nil(), &Plan::default(), &moment(None));
+        let mut earlier = moment(None);
+        earlier.now -= TimeDelta::hours(1);
+        let again = claim.again(&Plan::default(), &earlier);
+        assert_eq!(again.at, claim.at + TICK);
+        assert!(again.told(earlier.now).at > again.at);
     }
 }

@@ -16,7 +16,7 @@ use crate::session::Session;
 
 pub(crate) use catalog::{Asked, CatalogRow};
 pub(crate) use events::insert_events;
-pub(crate) use pending::DeleteIntents;
+pub(crate) use pending::{DeleteIntents, Tell};
 pub(crate) use receipt::insert_receipt;
 pub(crate) use transitions::insert_transitions;
 

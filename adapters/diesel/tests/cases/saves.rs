@@ -321,6 +321,22 @@ fn what_another_adapter_left_in_a_note_comes_first() {
     assert_eq!(left, Ok(0), "an intent has ended with its row");
 }
 
+#[test]
+fn a_row_that_another_adapter_is_deleting_is_told_as_it_is() {
+    let test = TestDb::new();
+    let conn = &mut test.connect();
+    let order = stored(conn, "1", vec![paid(), deleted()]);
+    let intent = uuid::Uuid::now_v7();
+    let claim = json!({"celerysalt": {"claim": {"id": intent, "at": "2026-02-01T00:00:00Z", "events": []}}});
+    put_note(conn, order.id, intent, &claim);
+    let saved = only_status("paid").update_and_follow(order.id, conn).unwrap();
+    let told = announced(conn);
+    assert_eq!((&told["events"][0]["topic"], &told["events"][0]["payload"]["status"]), (&json!("order.deleted"), &json!("paid")));
+    saved.delete_and_follow(conn).unwrap();
+    assert_eq!(topics(conn), ["order.paid", "order.deleted"]);
+    assert_eq!(announced(conn), json!({"events": [], "transitions": []}));
+}
+
 /// An order that SeaORM saved without a transaction, and died.
 fn noted(conn: &mut Conn, number: &str) -> Order {
     let order = stored(conn, number, vec![paid(), deleted()]);
@@ -328,13 +344,18 @@ fn noted(conn: &mut Conn, number: &str) -> Order {
         "payload": {"id": order.id, "status": "new"}, "meta": {"aggregate": order.number}});
     let intent = uuid::Uuid::now_v7();
     let note = json!({"celerysalt": {"save": {"id": intent, "events": [event]}}});
+    put_note(conn, order.id, intent, &note);
+    reload(conn, order.id)
+}
+
+/// Leaves in a row what a save of SeaORM without a transaction leaves.
+fn put_note(conn: &mut Conn, order: i32, intent: uuid::Uuid, note: &serde_json::Value) {
     let pending = format!(
         "INSERT INTO celerysalt_pending (id, model, operation, created_at) VALUES ('{intent}', 'order', 'update', '2026-01-01')"
     );
     diesel::sql_query(pending).execute(conn).unwrap();
-    let rules = stored_rules(conn, order.id).replacen('[', &format!("[{note}, "), 1);
-    diesel::sql_query(format!("UPDATE orders SET on_change_rules = '{rules}'")).execute(conn).unwrap();
-    reload(conn, order.id)
+    let rules = stored_rules(conn, order).replacen('[', &format!("[{note}, "), 1);
+    diesel::sql_query(format!("UPDATE orders SET on_change_rules = '{rules}' WHERE id = {order}")).execute(conn).unwrap();
 }
 
 #[test]

@@ -182,6 +182,13 @@ pub fn stored_rules(conn: &mut Conn, id: i32) -> String {
     sql_query(select).get_result::<OneText>(conn).unwrap().value
 }
 
+/// What the row's only announced delete is to tell.
+pub fn announced(conn: &mut Conn) -> serde_json::Value {
+    let select = format!("SELECT CAST(events AS {TEXT}) AS value FROM celerysalt_pending");
+    let kept = sql_query(select).get_result::<OneText>(conn).unwrap().value;
+    serde_json::from_str(&kept).unwrap()
+}
+
 /// Ends when a query counts one at least.
 pub fn until_one(conn: &mut Conn, query: &str) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);

@@ -108,7 +108,7 @@ impl<E: Follow, C: ConnectionTrait> Own<'_, E, C> {
 }
 
 /// Takes a note out of a row whose rules others may change meanwhile, and ends its intent.
-async fn drop_note<E: Follow, C: ConnectionTrait>(
+pub(super) async fn drop_note<E: Follow, C: ConnectionTrait>(
     db: &C,
     key: &Key<E>,
     intent: Uuid,

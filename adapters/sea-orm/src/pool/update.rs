@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{ATTEMPTS, contended, intent, mover, with_save};
 use crate::entity::Follow;
 use crate::key::Key;
-use crate::note;
+use crate::note::{self, Claim};
 use crate::plan::{self, Moment, Plan};
 use crate::row::Written;
 use crate::tables::Kept;
@@ -70,12 +70,14 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
             let Some((old, seen)) = settled else {
                 continue;
             };
-            let plan = plan::update::<E>(&old, &mut model, &self.moment)?;
+            let mut plan = plan::update::<E>(&old, &mut model, &self.moment)?;
             if plan.is_empty() && !plan::follows::<E>(E::rules(&old), Operation::Update) {
                 crate::__private::settle(E::active_rules_mut(&mut model));
                 return Ok(model);
             }
+            let claims = std::mem::take(&mut plan.claims);
             if self.write(&mut model, &old, &seen, plan).await? {
+                self.tell(&claims).await;
                 return Ok(model);
             }
             tokio::task::yield_now().await;
@@ -132,6 +134,18 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         }
         settle::<E>(model, rules);
         Ok(true)
+    }
+
+    /// Tells those who are deleting the row what they delete. The save is done.
+    async fn tell(&self, claims: &[Claim]) {
+        for claim in claims {
+            if let Err(error) = tables::tell(self.db, claim).await {
+                tracing::error!(
+                    model = E::NAME, intent = %claim.id, %error,
+                    "a delete that is on its way may tell what the row was before this save"
+                );
+            }
+        }
     }
 
     async fn announce(&mut self) -> Result<Uuid, DbErr> {

@@ -2,7 +2,7 @@
 
 use celerysalt::event::Envelope;
 use celerysalt::follow::Plan;
-use celerysalt::follow::note::Save;
+use celerysalt::follow::note::{Claim, Save};
 use celerysalt::history::Transition;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -56,6 +56,14 @@ impl Kept {
         Self {
             events: std::mem::take(&mut plan.events),
             transitions: std::mem::take(&mut plan.transitions),
+        }
+    }
+
+    /// What a claim to delete tells.
+    pub(crate) fn of_claim(claim: &Claim) -> Self {
+        Self {
+            events: claim.events.clone(),
+            transitions: claim.transitions.clone(),
         }
     }
 

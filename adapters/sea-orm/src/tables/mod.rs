@@ -8,7 +8,9 @@ mod transitions;
 
 pub(crate) use events::lock_for_write;
 pub(crate) use kept::{Kept, keep};
-pub(crate) use pending::{Intent, delete_intents, insert_intent, intent, intent_stands, intents};
+pub(crate) use pending::{
+    Intent, delete_intents, insert_intent, intent, intent_stands, intents, tell,
+};
 pub(crate) use receipts::insert_receipt;
 
 use chrono::{DateTime, Utc};

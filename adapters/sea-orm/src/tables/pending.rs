@@ -1,11 +1,12 @@
 //! `celerysalt_pending`.
 
+use celerysalt::follow::note::Claim;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use sea_orm::sea_query::{Cond, Expr, ExprTrait, OnConflict, Query};
+use sea_orm::sea_query::{Cond, Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Value};
 use uuid::Uuid;
 
-use super::{Kept, id, instant, to_json};
+use super::{Kept, id, instant};
 
 const PENDING: &str = "celerysalt_pending";
 
@@ -22,38 +23,44 @@ pub(crate) struct Intent {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// Announces a save, with what a row that is about to go leaves. One that is announced already gets that.
+/// Announces a save.
 pub(crate) async fn insert_intent<C: ConnectionTrait>(
     db: &C,
     intent: &Intent,
 ) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    let events = intent.kept.as_ref().map(to_json).transpose()?;
     let mut insert = Query::insert();
     insert
         .into_table(PENDING)
-        .columns([
-            "id",
-            "model",
-            "row_key",
-            "operation",
-            "events",
-            "created_at",
-        ])
+        .columns(["id", "model", "row_key", "operation", "created_at"])
         .values_panic(
             [
                 id(backend, intent.id),
                 intent.model.clone().into(),
                 Value::Json(intent.row_key.clone().map(Box::new)),
                 intent.operation.into(),
-                Value::Json(events.map(Box::new)),
                 instant(backend, intent.created_at),
             ]
             .map(Expr::val),
         );
-    let again = OnConflict::column("id").update_column("events").to_owned();
-    insert.on_conflict(again);
     db.execute(&insert).await.map(drop)
+}
+
+/// Lets the intent of a claim keep what the claim tells, unless it has ended or keeps something later; whether it did.
+pub(crate) async fn tell<C: ConnectionTrait>(db: &C, claim: &Claim) -> Result<bool, DbErr> {
+    let backend = db.get_database_backend();
+    let kept = claim
+        .kept()
+        .map_err(|error| DbErr::Json(error.to_string()))?;
+    let at = instant(backend, claim.at);
+    let mut update = Query::update();
+    update
+        .table(PENDING)
+        .value("events", Value::Json(Some(Box::new(kept))))
+        .value("created_at", at.clone())
+        .and_where(Expr::col("id").eq(id(backend, claim.id)))
+        .and_where(Expr::col("created_at").lt(at));
+    Ok(db.execute(&update).await?.rows_affected() > 0)
 }
 
 /// Ends intents; those that have ended already do not matter.

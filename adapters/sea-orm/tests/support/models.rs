@@ -176,6 +176,14 @@ pub fn deleted() -> Rule {
         .on([Operation::Delete])
 }
 
+/// Fires when an order in this state is deleted.
+pub fn deleted_as(status: &str) -> Rule {
+    Rule::when(order::Model::STATUS)
+        .eql(status)
+        .emit::<OrderDeleted>(json!({"id": "{{ id }}", "status": "{{ status }}"}))
+        .on([Operation::Delete])
+}
+
 pub fn tables(backend: DbBackend) -> &'static [&'static str] {
     match backend {
         DbBackend::Postgres => &[
