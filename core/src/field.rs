@@ -177,18 +177,34 @@ pub fn nullable<T>(value: &Option<T>, of: impl FnOnce(&T) -> Value) -> Value {
     value.as_ref().map_or(Value::Null, of)
 }
 
-/// A part of a key, as it stands in an aggregate's name.
+/// What names a row among its model's, by the values of its key: `0198…`. A key of one value is that value's text. Where
+/// there are several, a comma stands between them, and a backslash before each comma and backslash inside of one, so that
+/// no two keys have one name.
 #[doc(hidden)]
-pub fn key_part(value: &Value) -> String {
+pub fn key_text(key: &[Value]) -> String {
+    match key {
+        [one] => key_part(one),
+        parts => {
+            let escaped = |part| key_part(part).replace('\\', r"\\").replace(',', r"\,");
+            parts.iter().map(escaped).collect::<Vec<_>>().join(",")
+        }
+    }
+}
+
+fn key_part(value: &Value) -> String {
     match value {
-        Value::Text(text) => text.clone(),
+        Value::Null => "null".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
         Value::Int(number) => number.to_string(),
-        Value::Uuid(uuid) => uuid.to_string(),
-        Value::Date(date) => date.to_string(),
-        Value::DateTime(instant) => instant.to_utc().to_rfc3339(),
+        Value::Float(number) => number.to_string(),
         Value::Decimal(number) => number.normalized().to_string(),
-        // No type of key is left without a name.
-        other => format!("{other:?}"),
+        Value::Text(text) => text.clone(),
+        Value::Uuid(uuid) => uuid.to_string(),
+        Value::DateTime(instant) => instant.to_utc().to_rfc3339(),
+        Value::LocalDateTime(at) => format!("{at:?}"),
+        Value::Date(date) => date.to_string(),
+        Value::Time(time) => time.to_string(),
+        Value::Json(json) => json.to_string(),
     }
 }
 
@@ -228,11 +244,29 @@ mod tests {
 
     #[test]
     fn keys_have_names() {
-        assert_eq!(key_part(&7_i64.value()), "7");
-        assert_eq!(key_part(&"a,b".value()), "a,b");
-        assert_eq!(
-            key_part(&Uuid::nil().value()),
-            "00000000-0000-0000-0000-000000000000"
-        );
+        let alone = |value: Value| key_text(&[value]);
+        assert_eq!(alone(7_i64.value()), "7");
+        assert_eq!(alone(r"a\,b".value()), r"a\,b");
+        let zeros = "00000000-0000-0000-0000-000000000000";
+        assert_eq!(alone(Uuid::nil().value()), zeros);
+        let instant: DateTime<chrono::FixedOffset> = "2026-01-31T12:00:00+02:00".parse().unwrap();
+        assert_eq!(alone(instant.value()), "2026-01-31T10:00:00+00:00");
+        let local = instant.naive_utc();
+        assert_eq!(alone(local.value()), "2026-01-31T10:00:00");
+        assert_eq!(alone(local.date().value()), "2026-01-31");
+        assert_eq!(alone(local.time().value()), "10:00:00");
+    }
+
+    #[test]
+    fn no_two_keys_have_one_name() {
+        let named = |parts: &[&str]| {
+            let parts: Vec<Value> = parts.iter().map(AsField::value).collect();
+            key_text(&parts)
+        };
+        assert_eq!(named(&["great", "7"]), "great,7");
+        assert_eq!(named(&["a,b", "c"]), r"a\,b,c");
+        assert_eq!(named(&["a", "b,c"]), r"a,b\,c");
+        assert_eq!(named(&[r"a\", "b"]), r"a\\,b");
+        assert_ne!(named(&[r"a\,b", "c"]), named(&[r"a\", "b,c"]));
     }
 }

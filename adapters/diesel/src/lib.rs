@@ -88,7 +88,7 @@ pub use save::{FollowChanges, FollowInsert, FollowSave, FollowUpdate};
 pub mod __private {
     //! What the derive's expansion names. Not public API.
     pub use celerysalt::event::Event;
-    pub use celerysalt::field::{json, key_part, nullable, text};
+    pub use celerysalt::field::{json, key_text, nullable, text};
     pub use celerysalt::history::History;
     pub use celerysalt::model::{Field, FieldDef, ModelDef, Row};
     pub use celerysalt::rules::Rules as CoreRules;

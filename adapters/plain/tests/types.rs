@@ -453,3 +453,34 @@ fn a_row_keeps_its_rules_over_serde() {
     again.save_with_sync(both).unwrap();
     assert!(again.rules.is_empty());
 }
+
+#[derive(Clone, FollowActions)]
+#[follow(key = ["hall", "day", "part"])]
+struct Shift {
+    hall: String,
+    day: NaiveDate,
+    part: String,
+    on_change_rules: Rules,
+}
+
+#[test]
+fn no_two_keys_have_one_name() {
+    let named = |hall: &str, part: &str| {
+        let shift = Shift {
+            hall: hall.into(),
+            day: "2026-01-31".parse().unwrap(),
+            part: part.into(),
+            on_change_rules: Rules::new(),
+        };
+        shift.aggregate()
+    };
+    assert_eq!(
+        named("a,2026-01-31,b", "c"),
+        r"shift:a\,2026-01-31\,b,2026-01-31,c"
+    );
+    assert_eq!(
+        named("a", "b,2026-01-31,c"),
+        r"shift:a,2026-01-31,b\,2026-01-31\,c"
+    );
+    assert_eq!(named(r"a\", "b"), r"shift:a\\,2026-01-31,b");
+}

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use celerysalt::value::Value as Plain;
+use celerysalt::field::key_text;
+use celerysalt::value::{FieldType, Value as Plain};
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, DbErr, ModelTrait, Value};
 use serde_json::json;
@@ -64,8 +65,8 @@ impl<E: Follow> Key<E> {
 
     /// `order:0198…`, what keeps the events of one row in order.
     pub(crate) fn aggregate(&self) -> String {
-        let parts: Vec<String> = self.values.iter().cloned().map(text).collect();
-        format!("{}:{}", E::NAME, parts.join(","))
+        let parts: Vec<Plain> = self.values.iter().map(named).collect();
+        format!("{}:{}", E::NAME, key_text(&parts))
     }
 
     /// The key as it is kept beside an intent; `None` for types that do not come back from JSON.
@@ -85,19 +86,16 @@ impl<E: Follow> Key<E> {
     }
 }
 
-fn text(value: Value) -> String {
-    let ty = celerysalt::value::FieldType::Text;
-    match convert::value(value.clone(), &ty) {
-        Plain::Text(text) => text,
-        Plain::Int(number) => number.to_string(),
-        Plain::Uuid(uuid) => uuid.to_string(),
+fn named(value: &Value) -> Plain {
+    match convert::value(value.clone(), &FieldType::Text) {
         // The SQL literal: no type of key is left without a name.
-        _ => value.to_string(),
+        Plain::Null => Plain::Text(value.to_string()),
+        named => named,
     }
 }
 
 fn part_to_json(value: &Value) -> Option<serde_json::Value> {
-    match convert::value(value.clone(), &celerysalt::value::FieldType::Text) {
+    match convert::value(value.clone(), &FieldType::Text) {
         Plain::Text(text) => Some(json!(text)),
         Plain::Uuid(uuid) => Some(json!(uuid)),
         Plain::Int(number) => i64::try_from(number)

@@ -122,7 +122,7 @@ on_each! {
             let fired = outbox(&test.db).await.split_off(before);
             assert_eq!(fired.len(), 1, "{plain}");
             assert_eq!(fired[0].payload, json!({"room": "a,b", "day": day}));
-            assert_eq!(fired[0].aggregate, Some(format!("bookings:a,b,{day}")));
+            assert_eq!(fired[0].aggregate, Some(format!(r"bookings:a\,b,{day}")));
             // The other rows of the room are not touched.
             assert_eq!(count(&test.db, "bookings WHERE state = 'made'").await, day as i64 + 1);
             let deleted = if plain { row.clone().delete(&test.db).await } else { row.clone().delete_and_follow(&test.db).await };

@@ -158,7 +158,7 @@ fn follow_impl(
             }
 
             fn key_text(&self) -> ::std::string::String {
-                [#(#private::key_part(&#key_parts)),*].join(",")
+                #private::key_text(&[#(#key_parts),*])
             }
 
             fn row(&self) -> #private::Row {

@@ -3,7 +3,7 @@
 use celerysalt::model::Operation;
 use celerysalt::rules::Rule;
 use celerysalt::{actor, event};
-use celerysalt_sea_orm::{FollowMany, Rules};
+use celerysalt_sea_orm::{FollowMany, FollowSave, Rules};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -53,6 +53,28 @@ mod moment {
     pub(super) enum Relation {}
 }
 
+/// A part of a day in a hall.
+mod shift {
+    use celerysalt_sea_orm::{FollowActions, Rules};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, FollowActions)]
+    #[sea_orm(table_name = "shifts")]
+    #[follow(name = "shift")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) hall: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) day: Date,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) part: String,
+        pub(super) on_change_rules: Rules,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+}
+
 use moment::Entity as Moment;
 use seat::Entity as Seat;
 
@@ -85,9 +107,25 @@ on_each! {
             }
             let fired = outbox(&test.db).await.split_off(before);
             let fired: Vec<_> = fired.iter().map(|event| event.aggregate.clone().unwrap()).collect();
-            let expected: Vec<_> = seats.iter().map(|seat| format!("seat:{},{}", seat.hall, seat.number)).collect();
+            let expected: Vec<_> = seats.iter().map(|seat| format!("seat:{},{}", seat.hall.replace(',', r"\,"), seat.number)).collect();
             assert_eq!(fired, expected, "{size}");
         }
+    }
+
+    async fn no_two_keys_have_one_name(test: &TestDb) {
+        let (varchar, json) = ("varchar(50) NOT NULL", support::json_type(&test.db));
+        let create = format!("CREATE TABLE shifts (hall {varchar}, day date NOT NULL, part {varchar},
+            on_change_rules {json} NOT NULL DEFAULT '[]', PRIMARY KEY (hall, day, part))");
+        test.db.execute_unprepared(&create).await.unwrap();
+        for (hall, part) in [("a,2026-01-31,b", "c"), ("a", "b,2026-01-31,c"), (r"a\", "b")] {
+            let day = "2026-01-31".parse().unwrap();
+            let made = Rule::when(shift::Model::HALL).not_null().emit::<SeatGone>(json!({"hall": "{{ hall }}"}));
+            let rules = Rules::from(vec![made.on([Operation::Insert])]);
+            let shift = shift::ActiveModel { hall: Set(hall.into()), day: Set(day), part: Set(part.into()), on_change_rules: Set(rules) };
+            shift.insert_and_follow(&test.db).await.unwrap();
+        }
+        let named: Vec<_> = outbox(&test.db).await.into_iter().map(|event| event.aggregate.unwrap()).collect();
+        assert_eq!(named, [r"shift:a\,2026-01-31\,b,2026-01-31,c", r"shift:a,2026-01-31,b\,2026-01-31\,c", r"shift:a\\,2026-01-31,b"]);
     }
 
     async fn each_row_of_a_composite_key_keeps_its_own_rules(test: &TestDb) {

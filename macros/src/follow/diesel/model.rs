@@ -127,7 +127,7 @@ fn model_impl(
             quote!((#(self.#key_idents.clone()),*)),
         ),
     };
-    let key_texts = keys.iter().map(|key| key.value_in_self());
+    let key_values = keys.iter().map(|key| key.value_in_self());
     let rules_ident = &rules.field.ident;
     let rules_column = &rules.column;
     let definitions: Vec<_> = followed.iter().map(|field| field.definition()).collect();
@@ -164,7 +164,7 @@ fn model_impl(
             }
 
             fn key_text(&self) -> ::std::string::String {
-                [#(#private::key_part(&#key_texts)),*].join(",")
+                #private::key_text(&[#(#key_values),*])
             }
 
             fn row(&self) -> #private::Row {

@@ -191,10 +191,10 @@ fn rows_of_a_composite_key_are_each_visited_once() {
     }
     let fired = outbox(conn).split_off(before);
     let aggregates: Vec<_> = fired.iter().filter(|event| event.rule_id() == "seat-taken").take(9).map(|event| event.aggregate.clone().unwrap()).collect();
-    let expected: Vec<_> = ["a", "a,1", "b"].iter().flat_map(|hall| [1, 2, 10].map(|seat| format!("seats:{hall},{seat}"))).collect();
+    let expected: Vec<_> = ["a", r"a\,1", "b"].iter().flat_map(|hall| [1, 2, 10].map(|seat| format!("seats:{hall},{seat}"))).collect();
     assert_eq!(aggregates, expected);
     for event in fired.iter().filter(|event| event.rule_id() != "seat-taken") {
-        let own = event.rule_id().replace(' ', ",");
+        let own = event.rule_id().replace(',', r"\,").replace(' ', ",");
         assert_eq!(event.aggregate, Some(format!("seats:{own}")));
     }
     let done = Seat::follow_delete_many(seats::table.filter(seats::hall.ne("b"))).chunk_size(4).execute(conn).unwrap();
@@ -203,7 +203,7 @@ fn rows_of_a_composite_key_are_each_visited_once() {
 }
 
 #[test]
-fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
+fn what_another_adapter_left_in_a_note_comes_first() {
     let test = TestDb::new();
     let conn = &mut test.connect();
     let order = stored(conn, "1", vec![paid()]);
@@ -214,8 +214,6 @@ fn another_adapters_note_survives_an_update_and_its_events_a_delete() {
     diesel::sql_query(format!("UPDATE orders SET on_change_rules = '{rules}'")).execute(conn).unwrap();
     Order::follow_update_many(orders::table).set(orders::state.eq("paid")).execute(conn).unwrap();
     let saved = reload(conn, order.id).on_change_rules;
-    assert_eq!((saved.len(), saved.note()), (0, Some(&note["celerysalt"])));
-    let done = Order::follow_delete_many(orders::table).execute(conn).unwrap();
-    assert_eq!((done.rows_affected, done.events), (1, 1));
-    assert_eq!(topics(conn), ["order.paid", "order.created"]);
+    assert_eq!((saved.len(), saved.note()), (0, None));
+    assert_eq!(topics(conn), ["order.created", "order.paid"]);
 }
