@@ -92,10 +92,11 @@ where
     row::supported(db)?;
     let passing = if row::is_transaction::<C>() {
         let planned = transaction::plan_delete::<Entity<A>, C>(db, &model, Lock::Take).await?;
-        let plan = planned.map(|(plan, _)| plan).unwrap_or_default();
+        let mut plan = planned.map(|(plan, _)| plan).unwrap_or_default();
         if !plan.is_empty() {
             row::check_transaction(db).await?;
         }
+        link::put_aside::<Entity<A>, C>(db, &model, &mut plan).await?;
         Passing::Planned(plan)
     } else {
         let claim = pool::before_delete::<Entity<A>, C>(db, &model).await?;

@@ -1,11 +1,13 @@
 //! Writes to the library's own tables, over the connection of the save.
 
+mod aside;
 mod events;
 mod kept;
 mod pending;
 mod receipts;
 mod transitions;
 
+pub(crate) use aside::{put_aside, take_aside};
 pub(crate) use events::lock_for_write;
 pub(crate) use kept::{Kept, keep};
 pub(crate) use pending::{
