@@ -4,7 +4,7 @@
 use celerysalt::chain::{Chain, MAX_DEPTH};
 use celerysalt::event;
 use celerysalt::event::{Envelope, Meta};
-use celerysalt::follow::note::{Claim, Note};
+use celerysalt::follow::note::{self, Claim, Note};
 use celerysalt::follow::{FollowError, Moment, Plan, Save, check_code_rules, plan, settle};
 use celerysalt::model::{FieldDef, ModelDef, Operation, Row};
 use celerysalt::rules::{Rule, Rules};
@@ -301,6 +301,23 @@ fn an_update_of_a_row_that_another_is_deleting_lets_the_delete_tell_what_it_made
     assert_eq!(plan.claims[0].events, []);
     // And a save of the same leaves the claim as it is.
     assert_eq!(update(&claimed, None, "new").unwrap(), Plan::default());
+}
+
+#[test]
+fn an_insert_that_is_settled_later_is_judged_by_its_own_time() {
+    let made = chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    let mut rule = rule("made", Operation::Insert);
+    rule.expires_at = Some(made + chrono::TimeDelta::seconds(30));
+    let mut noted = stored(&[rule]);
+    let moment = Moment {
+        now: made,
+        ..Moment::current()
+    };
+    let save = note::Save::inserted(uuid::Uuid::now_v7(), moment);
+    noted.set_note(Some(json!({ "save": save })));
+    let plan = update(&noted, None, "paid").unwrap();
+    assert_eq!(rule_ids(&plan), ["made"]);
+    assert_eq!(plan.events[0].meta.created_at, Some(made));
 }
 
 #[test]

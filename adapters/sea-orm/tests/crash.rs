@@ -7,12 +7,15 @@ mod support;
 use std::sync::Arc;
 
 use celerysalt::clock;
+use celerysalt::model::Operation;
+use celerysalt::rules::Rule;
 use celerysalt::testing::TestClock;
 use celerysalt_sea_orm::{Recovered, recover};
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ModelTrait};
+use serde_json::json;
 use support::failing::Failing;
-use support::models::{created, deleted, paid};
+use support::models::{OrderCreated, created, deleted, paid};
 use support::paths::{new_order, only_status, reload, stored_order, with_status};
 use support::{count, order, outbox, stored_rules};
 
@@ -73,6 +76,31 @@ on_each! {
                 assert_nothing_left(&test.db, row.id).await;
             }
             assert_eq!(count(&test.db, "celerysalt_pending").await, 0, "{number}");
+        }
+    }
+
+    async fn an_insert_is_judged_by_its_own_time_whoever_looks_after_it(test: &TestDb) {
+        let at = Utc::now().trunc_subsecs(6);
+        for (steps, arrives) in crashes() {
+            for is_recovered in [true, false] {
+                let before = outbox(&test.db).await.len();
+                let number = format!("{steps} {arrives} {is_recovered}");
+                let db = Failing::new(&test.db, steps, arrives);
+                let _ = at_time(at, new_order(&number, vec![created_until(at + TimeDelta::seconds(30))]).insert(&db)).await;
+                let Some(row) = find(&test.db, &number).await else { continue };
+                at_time(at + TimeDelta::seconds(60), async {
+                    if is_recovered {
+                        assert_eq!(recover(&test.db).await.unwrap().failed, 0);
+                    } else {
+                        only_status(row.id, "paid").update(&test.db).await.unwrap();
+                    }
+                }).await;
+                let fired = outbox(&test.db).await.split_off(before);
+                assert_eq!(fired.len(), 1, "{number}");
+                let times = [&fired[0].payload["status"], &fired[0].meta["created_at"]];
+                let times = times.map(|time| time.as_str().unwrap().parse::<DateTime<Utc>>().unwrap());
+                assert_eq!(times, [at, at], "{number}");
+            }
         }
     }
 
@@ -247,6 +275,15 @@ on_each! {
     }
 }
 
+/// Fires when an order is inserted before a time, and tells when that was.
+fn created_until(end: DateTime<Utc>) -> Rule {
+    Rule::when(order::Model::STATUS)
+        .eql("new")
+        .emit::<OrderCreated>(json!({"id": "{{ id }}", "status": "{{ now }}"}))
+        .on([Operation::Insert])
+        .expires_at(end)
+}
+
 fn crashes() -> impl Iterator<Item = (usize, bool)> {
     (1..STEPS).flat_map(|steps| [(steps, false), (steps, true)])
 }
@@ -259,13 +296,15 @@ async fn recover_now_and_later(db: &DatabaseConnection) {
 
 /// When a claim to delete stands no more.
 async fn soon<F: Future>(save: F) -> F::Output {
-    let clock = TestClock::at(Utc::now() + TimeDelta::seconds(11));
-    clock::scope(Arc::new(clock), save).await
+    at_time(Utc::now() + TimeDelta::seconds(11), save).await
 }
 
 async fn later<F: Future>(recovery: F) -> F::Output {
-    let clock = TestClock::at(Utc::now() + TimeDelta::minutes(11));
-    clock::scope(Arc::new(clock), recovery).await
+    at_time(Utc::now() + TimeDelta::minutes(11), recovery).await
+}
+
+async fn at_time<F: Future>(at: DateTime<Utc>, future: F) -> F::Output {
+    clock::scope(Arc::new(TestClock::at(at)), future).await
 }
 
 async fn assert_nothing_left(db: &DatabaseConnection, order: i32) {

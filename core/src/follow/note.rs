@@ -48,6 +48,9 @@ pub struct Save {
     /// Who saved, for transitions that are still to be found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// When, for rules that are still to be evaluated: whoever does that, however much later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<DateTime<Utc>>,
 }
 
 /// What is left to do for a save.
@@ -66,7 +69,9 @@ pub enum Left {
 pub struct Claim {
     /// The intent in `celerysalt_pending`: what it keeps fires when the row is gone.
     pub id: Uuid,
-    /// When it was evaluated; each evaluation is later than the one before, whatever the clocks say.
+    /// When it was evaluated; each evaluation is later than the one before, whatever the clocks say. (An earlier version
+    /// did not tell.)
+    #[serde(default)]
     pub at: DateTime<Utc>,
     /// The chain that the delete continues.
     #[serde(default, skip_serializing_if = "is_empty")]
@@ -148,6 +153,7 @@ impl Save {
             left: Left::Events(events),
             transitions,
             actor: None,
+            at: None,
         }
     }
 
@@ -158,6 +164,7 @@ impl Save {
             left: Left::Inserted(moment.chain),
             transitions: Vec::new(),
             actor: moment.actor,
+            at: Some(moment.now),
         }
     }
 }
@@ -282,7 +289,10 @@ mod tests {
         note.put(&mut rules).unwrap();
         assert_eq!(
             rules.to_json(),
-            r#"[{"celerysalt":{"save":{"id":"00000000-0000-0000-0000-000000000000","inserted":{}}}}]"#
+            concat!(
+                r#"[{"celerysalt":{"save":{"at":"1970-01-01T00:00:00Z","#,
+                r#""id":"00000000-0000-0000-0000-000000000000","inserted":{}}}}]"#
+            )
         );
         assert_eq!(Note::of(&rules), Ok(note));
         Note::default().put(&mut rules).unwrap();

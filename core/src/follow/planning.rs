@@ -104,7 +104,7 @@ impl<'a> Planning<'a> {
             Left::Events(events) => self.plan.events.extend(events),
             Left::Inserted(chain) => {
                 let moment = Moment {
-                    now: self.moment.now,
+                    now: save.at.unwrap_or(self.moment.now),
                     chain,
                     actor: save.actor,
                 };

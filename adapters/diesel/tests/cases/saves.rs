@@ -6,8 +6,9 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde_json::json;
 
 use db::{
-    Booking, Conn, FollowChanges, FollowInsert, FollowSave, FollowUpdate, Order, OrderChanges, Seat, Shouted, TestDb, Unseen, Upper, created,
-    deleted, new_order, only_status, outbox, paid, reload, stored, stored_rules, topics, transaction,
+    Booking, Conn, FollowChanges, FollowInsert, FollowSave, FollowUpdate, Order, OrderChanges, Seat, Shouted, TestDb, Unseen,
+    Upper, announced, created, deleted, new_order, only_status, outbox, paid, reload, stored, stored_rules, topics,
+    transaction,
 };
 
 #[test]
@@ -375,6 +376,8 @@ fn a_composite_key_and_rules_in_code() {
     assert_eq!(guests, [json!("Ada"), json!(null)]);
     assert_eq!(fired[0].aggregate.as_deref(), Some("seats:great,7"));
     assert!(celerysalt_diesel::check_code_rules::<Seat>().is_ok());
+    let named = Seat { hall: r"great,7\".into(), ..seat };
+    assert_eq!(celerysalt_diesel::Follow::aggregate(&named), r"seats:great\,7\\,7");
 }
 
 #[test]

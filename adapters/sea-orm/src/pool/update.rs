@@ -2,7 +2,7 @@
 
 use celerysalt::model::Operation;
 use celerysalt::rules::Rules as CoreRules;
-use sea_orm::{ActiveValue, ConnectionTrait, DbErr, QueryTrait};
+use sea_orm::{ActiveValue, ConnectionTrait, DbBackend, DbErr, QueryTrait};
 use uuid::Uuid;
 
 use super::{ATTEMPTS, contended, intent, mover, with_save};
@@ -14,8 +14,8 @@ use crate::row::Written;
 use crate::tables::Kept;
 use crate::{row, tables};
 
-/// The hook before an update. A row without rules is left to SeaORM's own statement; else the row is written
-/// here, and SeaORM finds nothing to write.
+/// The hook before an update. The row is written here, and SeaORM finds nothing to write, unless that would cost a
+/// statement.
 pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
@@ -71,7 +71,7 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
                 continue;
             };
             let mut plan = plan::update::<E>(&old, &mut model, &self.moment)?;
-            if plan.is_empty() && !plan::follows::<E>(E::rules(&old), Operation::Update) {
+            if self.may_be_unguarded(&plan, &old) {
                 crate::__private::settle(E::active_rules_mut(&mut model));
                 return Ok(model);
             }
@@ -83,6 +83,14 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
             tokio::task::yield_now().await;
         }
         Err(contended::<E>())
+    }
+
+    /// PostgreSQL changes and returns a row in one statement of SeaORM's. A guard would cost another, so a row without
+    /// rules that could fire does without it there.
+    fn may_be_unguarded(&self, plan: &Plan, old: &E::Model) -> bool {
+        self.db.get_database_backend() == DbBackend::Postgres
+            && plan.is_empty()
+            && !plan::follows::<E>(E::rules(old), Operation::Update)
     }
 
     /// Writes the row if it is still what was evaluated. The write is guarded even when nothing fires: a rule
