@@ -14,8 +14,8 @@ use crate::row::Written;
 use crate::tables::Kept;
 use crate::{row, tables};
 
-/// The hook before an update. The row is written here, and SeaORM finds nothing to write, unless that would cost a
-/// statement.
+/// The hook before an update. The row is written here, and SeaORM finds nothing to write, unless that would cost a round
+/// trip.
 pub(crate) async fn before_update<E: Follow, C: ConnectionTrait>(
     db: &C,
     model: E::ActiveModel,
@@ -85,8 +85,8 @@ impl<E: Follow, C: ConnectionTrait> Update<'_, E, C> {
         Err(contended::<E>())
     }
 
-    /// PostgreSQL changes and returns a row in one statement of SeaORM's. A guard would cost another, so a row without
-    /// rules that could fire does without it there.
+    /// PostgreSQL changes and returns a row in one statement of SeaORM's. A guard would cost another round trip, so a row
+    /// without rules that could fire does without it there.
     fn may_be_unguarded(&self, plan: &Plan, old: &E::Model) -> bool {
         self.db.get_database_backend() == DbBackend::Postgres
             && plan.is_empty()
