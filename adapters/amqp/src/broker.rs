@@ -1,7 +1,7 @@
 //! The broker port over RabbitMQ.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use celerysalt::broker::{Broker, BrokerError, Consumer, PublishError, QueueSpec};
@@ -19,7 +19,7 @@ use crate::link::Link;
 use crate::message::Message;
 use crate::publish::{Publishing, Refusal};
 use crate::settings::{AmqpBuilder, Settings, SettingsError, URL_VARIABLE};
-use crate::topology::{Declaring, check_name, delay_exchange};
+use crate::topology::{Declaring, check_name, delay_exchange, is_delay};
 use crate::wire;
 
 /// RabbitMQ in Celery's wire format: the broker of a mesh of Rust and Python services. Clones share everything.
@@ -46,8 +46,8 @@ pub(crate) struct Shared {
     pub(crate) publish_link: Arc<Link>,
     pub(crate) consume_link: Link,
     pub(crate) held: HeldHere,
-    /// The connection over which the delays were declared.
-    delays: Mutex<Option<Arc<Connection>>>,
+    /// The connection over which the delays were declared last, and when.
+    delays: Mutex<Option<(Arc<Connection>, Instant)>>,
 }
 
 impl AmqpBroker {
@@ -101,6 +101,24 @@ impl AmqpBroker {
         Ok(exists)
     }
 
+    /// Declares the delays once a connection, and anew each time that workers declare: not for each of a process with many,
+    /// and not waited for, since it takes a hundred round trips during which nothing would be handed out.
+    async fn declare_delays(&self) -> Result<(), BrokerError> {
+        let now = Instant::now();
+        let recently = now.checked_sub(self.0.settings.declare_every / 2);
+        let recently = recently.unwrap_or(now);
+        if !self.0.knows_delays().await? {
+            return self.0.declare_delays(recently).await;
+        }
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            if let Err(error) = shared.declare_delays(recently).await {
+                tracing::warn!(%error, "could not declare the delays anew");
+            }
+        });
+        Ok(())
+    }
+
     /// Closes its connections. What consumers hold goes back to its queues.
     pub async fn close(&self) {
         self.0.consume_link.close().await;
@@ -117,10 +135,20 @@ impl std::fmt::Debug for AmqpBroker {
 }
 
 impl Shared {
-    /// Publishes a message on its way inside the mesh: back to a queue, into a delay, to the dead letters.
+    /// Publishes a message on its way inside the mesh: back to a queue, into a delay, to the dead letters. A delay that
+    /// somebody has deleted is declared anew.
     pub(crate) async fn send_on(&self, queue: &str, message: Message) -> Result<(), BrokerError> {
-        let sent = self.publishing.publish_one(message).await;
-        sent.map_err(|refusal| not_sent_on(queue, refusal))
+        let refused = |refusal| not_sent_on(queue, refusal);
+        if !is_delay(&self.settings.delays, message.exchange.as_str()) {
+            return self.publishing.publish_one(message).await.map_err(refused);
+        }
+        let begun = Instant::now();
+        let sent = self.publishing.publish_one(message.clone()).await;
+        if !matches!(sent, Err(Refusal::Unroutable | Refusal::NoExchange(_))) {
+            return sent.map_err(refused);
+        }
+        self.declare_delays(begun).await?;
+        self.publishing.publish_one(message).await.map_err(refused)
     }
 
     /// As [`send_on`](Self::send_on), for many at once; the results stand in their order.
@@ -134,24 +162,29 @@ impl Shared {
             .collect()
     }
 
-    /// Declares the delays once a connection: a broker that was set up anew has lost them.
-    async fn declare_delays(&self) -> Result<(), BrokerError> {
+    /// Whether the delays were declared over this connection: a broker that was set up anew has lost them.
+    async fn knows_delays(&self) -> Result<bool, BrokerError> {
+        let connection = self.consume_link.connection().await?;
+        let declared = self.delays.lock().await;
+        Ok(matches!(&*declared, Some((over, _)) if Arc::ptr_eq(over, &connection)))
+    }
+
+    /// Declares the delays, unless this connection has done so since an instant: somebody may have deleted some.
+    async fn declare_delays(&self, since: Instant) -> Result<(), BrokerError> {
         let connection = self.consume_link.connection().await?;
         let mut declared = self.delays.lock().await;
-        if declared
-            .as_ref()
-            .is_some_and(|earlier| Arc::ptr_eq(earlier, &connection))
+        if matches!(&*declared, Some((over, at)) if Arc::ptr_eq(over, &connection) && *at >= since)
         {
             return Ok(());
         }
+        let begun = Instant::now();
         let channel = self.consume_link.channel().await?;
-        Declaring {
+        let declaring = Declaring {
             channel: &channel,
             settings: &self.settings,
-        }
-        .delays()
-        .await?;
-        *declared = Some(connection);
+        };
+        declaring.delays().await?;
+        *declared = Some((connection, begun));
         Ok(())
     }
 }
@@ -164,7 +197,7 @@ fn not_sent_on(queue: &str, refusal: Refusal) -> BrokerError {
                 "it is gone, or no longer bound; the worker declares it anew when it connects again"
                     .to_owned(),
         },
-        Refusal::Unconfirmed(reason) => unreachable(reason),
+        Refusal::NoExchange(reason) | Refusal::Unconfirmed(reason) => unreachable(reason),
     }
 }
 
@@ -216,7 +249,7 @@ impl Broker for AmqpBroker {
     }
 
     async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError> {
-        self.0.declare_delays().await?;
+        self.declare_delays().await?;
         let channel = self.0.consume_link.channel().await?;
         Declaring {
             channel: &channel,
@@ -278,7 +311,7 @@ fn refused(refusal: Refusal, envelope: &Envelope) -> PublishError {
         Refusal::Unroutable => PublishError::Unroutable {
             topic: envelope.topic.clone(),
         },
-        Refusal::Unconfirmed(reason) => PublishError::Refused {
+        Refusal::NoExchange(reason) | Refusal::Unconfirmed(reason) => PublishError::Refused {
             reason,
             after: Some(AFTER_REFUSAL),
         },

@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::failure::{unreachable, words};
+use crate::failure::{is_not_found, unreachable, words};
 use crate::link::Link;
 use crate::message::Message;
 use crate::results::{Hearing, Waiting};
@@ -30,6 +30,8 @@ const LANES: usize = 2;
 pub(crate) enum Refusal {
     /// No queue is bound for it.
     Unroutable,
+    /// Its exchange is not there.
+    NoExchange(String),
     /// RabbitMQ refused it, or did not confirm it: it may or may not have arrived.
     Unconfirmed(String),
 }
@@ -182,17 +184,20 @@ impl Lane {
                     self.expect_answers(window);
                     let within =
                         timeout(self.settings.confirm_timeout, window_on(&channel, window)).await;
-                    within.unwrap_or_else(|_| Err(unanswered(&channel, &self.settings)))
+                    within.unwrap_or_else(|_| {
+                        let reason = unanswered(&channel, &self.settings);
+                        Err(Refusal::Unconfirmed(reason))
+                    })
                 }
-                Err(reason) => Err(reason),
+                Err(reason) => Err(Refusal::Unconfirmed(reason)),
             };
             match published {
                 Ok(window) => results.extend(window),
-                Err(reason) => {
+                Err(refusal) => {
                     // What is open on it is unknown; a confirmation that comes late must meet no other round.
                     self.channel = None;
                     let left = messages.len() - results.len();
-                    results.extend(std::iter::repeat_n(Err(Refusal::Unconfirmed(reason)), left));
+                    results.extend(std::iter::repeat_n(Err(refusal), left));
                     break;
                 }
             }
@@ -276,18 +281,19 @@ fn unanswered(channel: &Channel, settings: &Settings) -> String {
 
 /// Publishes all of a window and awaits all confirmations. An error leaves every message of it uncertain, also one that
 /// was confirmed: its return may have been on its way with another's confirmation.
-async fn window_on(
-    channel: &Channel,
-    window: &[&Message],
-) -> Result<Vec<Result<(), Refusal>>, String> {
+async fn window_on(channel: &Channel, window: &[&Message]) -> Result<Results, Refusal> {
     let mut confirms = Vec::with_capacity(window.len());
     for message in window {
-        confirms.push(send(channel, message).await?);
+        confirms.push(
+            send(channel, message)
+                .await
+                .map_err(|error| refusal(&error))?,
+        );
     }
     let mut results = Vec::with_capacity(window.len());
     let mut returned: HashSet<ShortString> = HashSet::new();
     for confirm in confirms {
-        let confirmation = confirm.await.map_err(|error| words(&error))?;
+        let confirmation = confirm.await.map_err(|error| refusal(&error))?;
         results.push(match confirmation.is_ack() {
             true => Ok(()),
             false => Err(Refusal::Unconfirmed(
@@ -306,7 +312,7 @@ async fn window_on(
     Ok(results)
 }
 
-async fn send(channel: &Channel, message: &Message) -> Result<PublisherConfirm, String> {
+async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {
     let mandatory = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()
@@ -318,15 +324,23 @@ async fn send(channel: &Channel, message: &Message) -> Result<PublisherConfirm, 
         &message.body,
         message.properties.clone(),
     );
-    sent.await.map_err(|error| words(&error))
+    sent.await
+}
+
+fn refusal(error: &lapin::Error) -> Refusal {
+    match is_not_found(error) {
+        true => Refusal::NoExchange(words(error)),
+        false => Refusal::Unconfirmed(words(error)),
+    }
 }
 
 /// The id of the message that came back with a confirmation, whosever it is.
-fn returned_id(confirmation: Confirmation) -> Result<Option<ShortString>, String> {
+fn returned_id(confirmation: Confirmation) -> Result<Option<ShortString>, Refusal> {
     let Some(returned) = confirmation.take_message() else {
         return Ok(None);
     };
     let id = returned.delivery.properties.message_id().clone();
-    id.map(Some)
-        .ok_or_else(|| "RabbitMQ returned a message without its id".to_owned())
+    id.map(Some).ok_or_else(|| {
+        Refusal::Unconfirmed("RabbitMQ returned a message without its id".to_owned())
+    })
 }

@@ -26,6 +26,14 @@ pub(crate) fn delay_exchange(prefix: &str, level: u32) -> String {
     format!("{prefix}_{level}")
 }
 
+/// Whether an exchange is one of a level of delays.
+pub(crate) fn is_delay(prefix: &str, exchange: &str) -> bool {
+    let level = exchange
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('_'));
+    level.is_some_and(|level| level.parse::<u32>().is_ok())
+}
+
 fn delivery_exchange(prefix: &str) -> String {
     format!("{prefix}_delivery")
 }
@@ -80,12 +88,10 @@ impl Declaring<'_> {
             self.bind(&spec.name, &self.settings.exchange, pattern)
                 .await?;
         }
-        self.bind(
-            &spec.name,
-            &delivery_exchange(&self.settings.delays),
-            &delay::queue_pattern(&spec.name),
-        )
-        .await
+        let delivery = delivery_exchange(&self.settings.delays);
+        self.exchange(&delivery, ExchangeKind::Topic).await?;
+        let pattern = delay::queue_pattern(&spec.name);
+        self.bind(&spec.name, &delivery, &pattern).await
     }
 
     /// The levels of delays. Their queues are quorum queues that pass on at least once: a message on its way from level

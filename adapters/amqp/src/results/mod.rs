@@ -113,7 +113,9 @@ impl ResultBackend for AmqpResults {
                 tracing::info!(request = %request.id, "the caller is gone; its answer is dropped");
                 Ok(())
             }
-            Err(Refusal::Unconfirmed(reason)) => Err(unreachable(reason)),
+            Err(Refusal::NoExchange(reason) | Refusal::Unconfirmed(reason)) => {
+                Err(unreachable(reason))
+            }
         }
     }
 
