@@ -6,7 +6,8 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use celerysalt::event::RpcError;
+use celerysalt::broker::{Broker, QueueSpec};
+use celerysalt::event::{Event, RpcError};
 use celerysalt::handler::{HandlerDef, HandlerOptions, VersionSpec};
 use celerysalt::publisher::Publisher;
 use celerysalt::rpc::{Call, CallError, RpcClient, SharedResultBackend};
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use support::Mesh;
 use support::calculator::{Add, COMES, adds, ends_as_it_should, refuses_what_does_not_fit};
 use support::load::define;
-use support::python::{Client, Flavour, Service, redis_url};
+use support::python::{Client, Flavour, Service, redis_url, types};
 use support::rust::Rust;
 
 #[celerysalt::event("mesh.echo", response = Echoed, error = RpcError)]
@@ -31,6 +32,10 @@ struct Echo {
 struct Echoed {
     data: Value,
 }
+
+/// Comes to Python's queue, where no handler knows it.
+#[celerysalt::event("mesh.elsewhere", response = Echoed, error = RpcError)]
+struct Elsewhere {}
 
 fn mesh_for(flavour: Flavour) -> Mesh {
     Mesh::with(|builder| match flavour {
@@ -55,10 +60,12 @@ async fn rust_calls_python_over_redis() {
         let mesh = mesh_for(flavour);
         let client = client(&mesh, redis(&mesh));
         let service = Service::new(&mesh, flavour);
+        bound_to_more_than_it_handles(&mesh, &service).await;
         let worker = service.worker().await;
         ends_as_it_should(&client, flavour.name()).await;
         misfits(&client, flavour, flavour.name()).await;
         echoes(&client, flavour.name()).await;
+        nobody_in_python(&client, &service, flavour.name()).await;
         worker.kill().await;
         let absent = Add { a: 1, b: 1 }
             .call(&client, Duration::from_secs(1))
@@ -76,6 +83,7 @@ async fn rust_calls_python_over_rabbitmq() {
     for flavour in Flavour::ALL {
         let mesh = mesh_for(flavour);
         let service = Service::new(&mesh, flavour).with_rpc_results();
+        bound_to_more_than_it_handles(&mesh, &service).await;
         let worker = service.worker().await;
         for (way, results) in [
             ("rpc://", AmqpResults::new(&mesh.broker)),
@@ -86,6 +94,7 @@ async fn rust_calls_python_over_rabbitmq() {
             ends_as_it_should(&client, &who).await;
             misfits(&client, flavour, &who).await;
             echoes(&client, &who).await;
+            nobody_in_python(&client, &service, &who).await;
         }
         worker.kill().await;
         mesh.remove(&[service.queue]).await;
@@ -108,18 +117,47 @@ async fn misfits(client: &RpcClient, flavour: Flavour, who: &str) {
     }
 }
 
-/// Whatever JSON knows goes to a Python handler and comes back.
-async fn echoes(client: &RpcClient, who: &str) {
-    for data in [
+/// Whatever JSON knows, for the way there and back.
+fn payloads() -> [Value; 4] {
+    [
         json!({"text": "Zoë 🧂 \u{0} \" 漢字", "none": null, "list": [1, [2, {"three": [null, {}]}]]}),
         json!({"amount": "99.90", "at": "2026-01-25T10:30:00Z", "whole": [i64::MIN, u64::MAX]}),
         json!("x".repeat(1 << 20)),
         json!(null),
-    ] {
+    ]
+}
+
+/// What goes to a Python handler comes back.
+async fn echoes(client: &RpcClient, who: &str) {
+    for data in payloads() {
         let echo = Echo { data: data.clone() };
         let echoed = echo.call(client, COMES).await;
         assert_eq!(echoed.unwrap().data, data, "{who}");
     }
+}
+
+async fn bound_to_more_than_it_handles(mesh: &Mesh, service: &Service) {
+    let spec = QueueSpec {
+        name: service.queue.clone(),
+        bindings: vec![Elsewhere::TOPIC.to_owned()],
+        max_priority: 10,
+    };
+    mesh.broker.declare(&spec).await.unwrap();
+}
+
+/// The request is routed, and Python itself answers that it has no handler.
+async fn nobody_in_python(client: &RpcClient, service: &Service, who: &str) {
+    let told = || {
+        let nobody = "No local handlers found for routing key 'mesh.elsewhere'";
+        service.told().matches(nobody).count()
+    };
+    let before = told();
+    let nobody = Elsewhere {}.call(client, COMES).await;
+    assert!(
+        matches!(&nobody, Err(CallError::NoHandler { topic }) if topic == "mesh.elsewhere"),
+        "{who}: {nobody:?}"
+    );
+    assert!(told() > before, "{who}: somebody else answered");
 }
 
 async fn call(python: &mut Client, topic: &str, data: Value) -> Result<Value, (String, String)> {
@@ -153,6 +191,29 @@ async fn python_sees_what_it_should(python: &mut Client, who: &str) {
     assert!(unknown.1.contains("No handlers"), "{who}: {unknown:?}");
 }
 
+/// What Python sends to a Rust handler comes back to it, and what JSON does not know as its encoder writes it.
+async fn echoes_in_rust(python: &mut Client, who: &str) {
+    for data in payloads() {
+        let echoed = call(python, Echo::TOPIC, json!({"data": data})).await;
+        assert_eq!(echoed.unwrap(), json!({"data": data}), "{who}");
+    }
+    let command = json!({"do": "call_types", "topic": Echo::TOPIC, "timeout": 30});
+    let echoed = python.run(command).await;
+    assert_eq!(echoed.unwrap(), json!({"data": types()}), "{who}");
+}
+
+/// Answers with what it was sent.
+fn echo() -> HandlerDef {
+    define("echo", Echo::TOPIC, HandlerOptions::default(), |cx| {
+        Ok(json!({"data": cx.envelope.payload["data"]}))
+    })
+}
+
+/// The handlers that Python calls.
+fn handlers() -> Vec<HandlerDef> {
+    vec![adds(), unhandled(), listens(), echo()]
+}
+
 /// Bound to a topic of which it handles no message that Python sends.
 fn unhandled() -> HandlerDef {
     HandlerDef {
@@ -173,14 +234,10 @@ fn listens() -> HandlerDef {
 async fn python_calls_rust_over_redis() {
     for flavour in Flavour::ALL {
         let mesh = mesh_for(flavour);
-        let rust = Rust::start(
-            &mesh,
-            vec![adds(), unhandled(), listens()],
-            Some(redis(&mesh)),
-        )
-        .await;
+        let rust = Rust::start(&mesh, handlers(), Some(redis(&mesh))).await;
         let mut python = Service::new(&mesh, flavour).client();
         python_sees_what_it_should(&mut python, flavour.name()).await;
+        echoes_in_rust(&mut python, flavour.name()).await;
         under_an_id_of_its_own(&mut python, flavour.name()).await;
         rust.stop().await;
         let absent =
@@ -197,9 +254,10 @@ async fn python_calls_rust_over_rabbitmq() {
     for flavour in Flavour::ALL {
         let mesh = mesh_for(flavour);
         let answering = Arc::new(AmqpResults::new(&mesh.broker));
-        let rust = Rust::start(&mesh, vec![adds(), unhandled(), listens()], Some(answering)).await;
+        let rust = Rust::start(&mesh, handlers(), Some(answering)).await;
         let mut python = Service::new(&mesh, flavour).with_rpc_results().client();
         python_sees_what_it_should(&mut python, flavour.name()).await;
+        echoes_in_rust(&mut python, flavour.name()).await;
         under_an_id_of_its_own(&mut python, flavour.name()).await;
         python.stop().await;
         rust.stop().await;

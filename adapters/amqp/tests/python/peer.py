@@ -178,6 +178,8 @@ def do(command):
         return publish(command.pop("topic"), command.pop("data"), **command)
     if verb == "publish_types":
         return publish(command["topic"], TYPES)
+    if verb == "call_types":
+        return call(command["topic"], {"data": TYPES}, timeout=command["timeout"])
     if verb == "call_as":
         return call_as(**command)
     if verb == "kombu":

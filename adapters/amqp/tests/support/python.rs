@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::Mesh;
 
@@ -40,6 +41,14 @@ fn python() -> PathBuf {
 pub(crate) fn redis_url() -> String {
     std::env::var("CELERYSALT_TEST_REDIS_URL")
         .expect("CELERYSALT_TEST_REDIS_URL names a Redis; `cargo xtask services up` starts one")
+}
+
+/// What the peer's `TYPES` come as: Python's encoders make a float of a decimal.
+pub(crate) fn types() -> Value {
+    json!({
+        "at": "2026-01-25T10:30:00.250000+00:00", "naive": "2026-01-25T10:30:00", "day": "2026-01-25",
+        "time": "10:30:00", "amount": 99.9, "id": Uuid::from_u128(7), "set": [1], "bytes": "Zoë", "nothing": null,
+    })
 }
 
 /// What a Python service and a mesh have in common.
@@ -116,20 +125,19 @@ impl Service {
         ]);
         let child = command.stdout(Stdio::null()).spawn().unwrap();
         let ready = async {
-            while !std::fs::read_to_string(self.log())
-                .unwrap()
-                .contains(" ready.")
-            {
+            while !self.told().contains(" ready.") {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
         };
         if timeout(PATIENCE * 2, ready).await.is_err() {
-            panic!(
-                "the Python worker is not ready: {}",
-                std::fs::read_to_string(self.log()).unwrap()
-            );
+            panic!("the Python worker is not ready: {}", self.told());
         }
         Worker { child }
+    }
+
+    /// What its worker has told.
+    pub(crate) fn told(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap()
     }
 
     /// Starts a client.
@@ -166,8 +174,12 @@ impl Service {
             }
         };
         if timeout(PATIENCE, enough).await.is_err() {
-            let log = std::fs::read_to_string(self.log()).unwrap();
-            panic!("{} of {count} came: {:?}\n{log}", read().len(), read());
+            panic!(
+                "{} of {count} came: {:?}\n{}",
+                read().len(),
+                read(),
+                self.told()
+            );
         }
         read()
     }
