@@ -13,6 +13,7 @@ pub mod cases;
 pub mod child;
 pub mod databases;
 pub mod events;
+pub mod figures;
 pub mod fixture;
 pub mod order;
 pub mod relaying;

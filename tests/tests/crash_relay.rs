@@ -4,6 +4,7 @@
 
 use celerysalt_tests::act::later;
 use celerysalt_tests::databases::{Sessions, TestDatabase, outbox};
+use celerysalt_tests::figures::figures;
 use celerysalt_tests::{child, relaying};
 use chrono::Utc;
 use tempfile::TempDir;
@@ -64,7 +65,7 @@ async fn killed_at_every(task: &str, what: &str, database: TestDatabase) {
             "killed at {what} {n}"
         );
         if !killed {
-            println!("killed at {} boundaries", n - 1);
+            figures(format_args!("{task}: killed at {} boundaries", n - 1));
             assert!(n > 3, "the relay was killed at {} boundaries only", n - 1);
             db.close().await.unwrap();
             return database.drop_database().await;

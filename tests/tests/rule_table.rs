@@ -8,6 +8,7 @@ use celerysalt_plain::Follow;
 use celerysalt_tests::adapters;
 use celerysalt_tests::bench::Bench;
 use celerysalt_tests::databases::{self, Kind, TestDatabase};
+use celerysalt_tests::figures::figures;
 use celerysalt_tests::order::Order;
 use celerysalt_tests::rule_table::SAVING;
 use celerysalt_tests::tell::tells;
@@ -52,11 +53,11 @@ async fn another_process_follows_the_table(kind: Kind) {
         let since = Instant::now();
         let end = tokio::time::timeout(Duration::from_secs(60), saver.wait());
         assert!(end.await.unwrap().unwrap().success());
-        println!(
+        figures(format_args!(
             "{} on {kind}: fired {:?} after the rule was put",
             adapter.name,
             since.elapsed()
-        );
+        ));
 
         let fired = bench.fired(&order).await;
         assert_eq!(fired[0].payload["label"], "counted");

@@ -7,14 +7,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use celerysalt::broker::Broker;
 use celerysalt::event::RpcError;
+use celerysalt::handler::HandlerDef;
 use celerysalt::publisher::Publisher;
 use celerysalt::rpc::{Call, CallError, RpcClient, SharedResultBackend};
-use celerysalt::worker::Worker;
+use celerysalt::worker::{Worker, handler_fn};
 use celerysalt_amqp::{AmqpBroker, AmqpResults};
 use celerysalt_redis::RedisResults;
 use futures::StreamExt;
@@ -23,13 +24,13 @@ use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use redis_support::OwnRedis;
 use serde_json::json;
-use support::Mesh;
 use support::calculator::{
     Add, COMES, Sum, adds, ends_as_it_should, refuses_what_does_not_fit, request, sum,
 };
 use support::load::eventually;
 use support::node::OwnNode;
 use support::python::redis_url;
+use support::{Mesh, figures};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -38,8 +39,17 @@ struct Service(JoinHandle<()>);
 
 impl Service {
     async fn start(broker: &AmqpBroker, queue: &str, results: SharedResultBackend) -> Self {
+        Self::with(adds(), broker, queue, results).await
+    }
+
+    async fn with(
+        handler: HandlerDef,
+        broker: &AmqpBroker,
+        queue: &str,
+        results: SharedResultBackend,
+    ) -> Self {
         let worker = Worker::builder(Arc::new(broker.clone()), queue)
-            .handlers([adds()])
+            .handlers([handler])
             .concurrency(8)
             .results(results)
             .build()
@@ -208,6 +218,31 @@ async fn a_plain_client_is_answered_under_the_ids_that_it_chose() {
     mesh.remove(&[queue]).await;
 }
 
+/// Adds, and takes its time; it tells how many it adds now.
+fn adds_slowly() -> (HandlerDef, Arc<AtomicUsize>) {
+    let (def, adding) = (adds(), Arc::<AtomicUsize>::default());
+    let (inner, now) = (def.handler, Arc::clone(&adding));
+    let handler = handler_fn(move |cx| {
+        let (inner, now) = (Arc::clone(&inner), Arc::clone(&now));
+        async move {
+            now.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            inner.call(cx).await
+        }
+    });
+    let handler = Arc::new(handler);
+    (HandlerDef { handler, ..def }, adding)
+}
+
+/// Calls have been sent, and are not answered.
+async fn some_wait(adding: &AtomicUsize) {
+    eventually("calls are in their handlers", async || {
+        adding.load(Ordering::SeqCst) >= 3
+    })
+    .await;
+}
+
 /// How calls ended.
 #[derive(Default)]
 struct Ends(BTreeMap<&'static str, usize>);
@@ -228,15 +263,26 @@ impl Ends {
         *self.0.entry(end).or_default() += 1;
     }
 
-    fn answered(&self) -> usize {
-        self.0.get("answered").copied().unwrap_or_default()
+    fn of(&self, end: &str) -> usize {
+        self.0.get(end).copied().unwrap_or_default()
+    }
+
+    /// That calls were answered, and that each of the others was told: a request that was sent is handled, and its answer is
+    /// kept until it can be stored, long before its caller gives up.
+    fn none_is_lost(&self, label: &str) {
+        let calls: usize = self.0.values().sum();
+        figures(format_args!("{label}: of {calls} calls {:?}", self.0));
+        assert!(self.of("answered") > 0, "{label}: {:?}", self.0);
+        assert_eq!(self.of("timed out"), 0, "{label}: answers were lost");
     }
 }
+
+const CALLERS: i64 = 8;
 
 /// Calls by several callers while `disturb` runs, and for a while after it; at last one call that must be answered.
 async fn called(client: &RpcClient, disturb: impl Future<Output = ()>) -> Ends {
     let calm = Arc::new(AtomicBool::new(false));
-    let callers = (0..4_i64).map(|caller| {
+    let callers = (0..CALLERS).map(|caller| {
         let (client, calm) = (client.clone(), Arc::clone(&calm));
         tokio::spawn(async move {
             let (mut ends, mut a, mut last) = (Vec::new(), caller, false);
@@ -248,7 +294,7 @@ async fn called(client: &RpcClient, disturb: impl Future<Output = ()>) -> Ends {
                 // Leaves the machine to those who disturb.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 ends.push((a % 900, end));
-                a += 4;
+                a += CALLERS;
             }
             ends
         })
@@ -282,7 +328,8 @@ async fn calls_while_redis_is_killed_and_started_again_end_with_an_answer_or_are
     let mut redis = OwnRedis::start().await;
     let results = || Arc::new(RedisResults::builder(&redis.url()).unwrap().build());
     let (answering, asking) = (results(), results());
-    let _service = Service::start(&mesh.broker, &queue, answering).await;
+    let (handler, adding) = adds_slowly();
+    let _service = Service::with(handler, &mesh.broker, &queue, answering).await;
     let client = client(&mesh.broker, asking);
     let ends = called(&client, async {
         for _ in 0..3 {
@@ -293,6 +340,7 @@ async fn calls_while_redis_is_killed_and_started_again_end_with_an_answer_or_are
                     .is_ok()
             })
             .await;
+            some_wait(&adding).await;
             redis.kill();
             // The gap, in which calls are made.
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -300,11 +348,7 @@ async fn calls_while_redis_is_killed_and_started_again_end_with_an_answer_or_are
         }
     })
     .await;
-    println!(
-        "Redis killed and started again 3 times during calls: {:?}",
-        ends.0
-    );
-    assert!(ends.answered() > 0);
+    ends.none_is_lost("Redis killed and started again 3 times during calls");
     mesh.remove(&[queue]).await;
 }
 
@@ -314,7 +358,8 @@ async fn calls_over_rabbitmq_while_its_connections_are_closed_end_with_an_answer
     let broker = node.builder().build();
     let serving = node.builder().build();
     let answering = Arc::new(AmqpResults::new(&serving));
-    let _service = Service::start(&serving, "svc", answering).await;
+    let (handler, adding) = adds_slowly();
+    let _service = Service::with(handler, &serving, "svc", answering).await;
     for (way, results) in ways(&broker) {
         let client = client(&broker, Arc::new(results));
         let ends = called(&client, async {
@@ -326,14 +371,11 @@ async fn calls_over_rabbitmq_while_its_connections_are_closed_end_with_an_answer
                         .is_ok()
                 })
                 .await;
+                some_wait(&adding).await;
                 tokio::task::block_in_place(|| node.close_connections());
             }
         })
         .await;
-        println!(
-            "{way}, all connections closed twice during calls: {:?}",
-            ends.0
-        );
-        assert!(ends.answered() > 0, "{way}");
+        ends.none_is_lost(&format!("{way}, all connections closed twice during calls"));
     }
 }

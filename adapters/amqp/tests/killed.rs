@@ -15,9 +15,9 @@ use celerysalt::handler::{HandlerDef, HandlerError, HandlerOptions, VersionSpec}
 use celerysalt::worker::{Worker, handler_fn};
 use celerysalt_amqp::QueueKind;
 use serde_json::Value;
-use support::Mesh;
 use support::load::{RECOVERS_WITHIN, event, publish_all};
 use support::process::{Process, order, say};
+use support::{Mesh, figures};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -78,13 +78,13 @@ async fn what_killed_workers_held_comes_to_another() {
         }
         last.kill().await;
 
-        println!(
+        figures(format_args!(
             "{name} queue, {KILLS} workers killed in their handlers: {} events, {held} held by a dead one, {} handled, \
              {} handlings more than one an event",
             expected.len(),
             log.done.len(),
             log.entries - log.entered.len(),
-        );
+        ));
         assert!(held >= HELD, "the workers were killed in a handler");
         assert_eq!(log.done, expected, "and nothing that nobody published");
         let dead = letters(&mesh).await;
@@ -124,11 +124,11 @@ async fn an_event_that_kills_its_workers_is_dead_after_the_limit_and_holds_up_no
         worker.kill().await;
 
         let dead = letters(&mesh).await;
-        println!(
+        figures(format_args!(
             "{name} queue: an event killed {kills} workers, then: {}; {} others handled",
             dead[0].1,
             others.len()
-        );
+        ));
         assert_eq!(
             dead,
             [(deadly.id, "killed its worker 4 times".to_owned())],

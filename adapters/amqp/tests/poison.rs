@@ -16,9 +16,9 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::Mesh;
 use support::load::{Running, Tally, define, event, eventually, publish_all};
 use support::node::OwnNode;
+use support::{Mesh, figures};
 
 fn headers(entries: &[(&str, &str)]) -> FieldTable {
     let mut table = FieldTable::default();
@@ -305,11 +305,11 @@ async fn the_worker_serves_on_and_every_poison_rests_with_its_reason() {
             String::from_utf8_lossy(&body[..body.len().min(40)])
         );
     }
-    println!(
+    figures(format_args!(
         "{} poisoned messages among {} events: all events handled, all poison dead-lettered",
         poison().len(),
         good.len()
-    );
+    ));
 
     // Replayed they die again: nothing is lost by trying.
     assert_eq!(

@@ -22,9 +22,9 @@ use uuid::Uuid;
 
 use databases::postgres::Postgres;
 use databases::sqlite::Sqlite;
-use support::Mesh;
 use support::load::{Running, Tally, event, eventually};
 use support::node::OwnNode;
+use support::{Mesh, figures};
 
 const EVENTS: usize = 601;
 const IN_THE_MIDDLE: usize = 300;
@@ -113,11 +113,11 @@ async fn one_unroutable_of_a_batch(database: &str, store: SharedOutbox) {
     kept.until(&BTreeSet::from([events[IN_THE_MIDDLE].id]))
         .await;
     assert_eq!((tally.again(), kept.again()), (0, 0));
-    println!(
+    figures(format_args!(
         "{database}: of {EVENTS} events in one batch number {IN_THE_MIDDLE} was unroutable, and it alone was kept; {} were \
          delivered once each; it was delivered once its queue was bound",
         tally.events()
-    );
+    ));
     worker.stop().await;
     other.stop().await;
     mesh.remove(&[queue, late]).await;
@@ -198,13 +198,13 @@ async fn a_relay_whose_connections_are_closed_and_whose_broker_is_killed_loses_n
     })
     .await;
 
-    println!(
+    figures(format_args!(
         "relay from PostgreSQL to RabbitMQ, all connections closed 3 times, the broker killed once: {} events saved, \
          {} handled, {} deliveries more than once",
         expected.len(),
         tally.events(),
         tally.again()
-    );
+    ));
     let status = store.status().await.unwrap();
     assert_eq!(status.delivered, expected.len() as u64, "{status:?}");
     assert_eq!(tally.events(), expected.len(), "events that nobody saved");

@@ -12,6 +12,7 @@ use celerysalt_amqp::{AmqpBroker, AmqpBuilder, SettingsError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
+use support::figures;
 use support::load::{Running, Tally, event, publish_all};
 use support::node::OwnNode;
 
@@ -126,7 +127,7 @@ async fn refused(builder: AmqpBuilder, remedy: &str) {
         matches!(&error, BrokerError::Unreachable { reason } if reason.contains(remedy)),
         "{error} does not say `{remedy}`"
     );
-    println!("{error}");
+    figures(format_args!("{error}"));
     let said = format!("{shown} {error} {error:?} {published} {published:?} {broker:?}");
     assert!(
         !said.contains(PASSWORD) && !said.contains("PRIVATE KEY"),

@@ -111,24 +111,38 @@ async fn what_is_no_result_is_an_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_connection_serves_many_calls() {
-    const CALLS: u64 = 300;
-    let (results, prefix, mut plain) = backend().await;
+    const CALLS: usize = 100;
+    let server = OwnRedis::start().await;
+    let results = RedisResults::builder(&server.url()).unwrap().build();
+    let worker = RedisResults::builder(&server.url()).unwrap().build();
+    let plain = redis::Client::open(server.url()).unwrap();
+    let mut plain = plain.get_multiplexed_async_connection().await.unwrap();
     let requests: Vec<Envelope> = (0..CALLS).map(|_| request()).collect();
-    let mut pending = Vec::new();
-    for asked in &requests {
-        pending.push(results.expect(asked.id).await.unwrap());
+    let calls = requests.iter().map(|asked| {
+        let (results, asked) = (results.clone(), asked.id);
+        tokio::spawn(async move { results.expect(asked).await.unwrap().await })
+    });
+    let calls: Vec<_> = calls.collect();
+    within(async {
+        while subscribed(&mut plain).await != [CALLS] {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // One for the answers, one for commands, and the test's own.
+    assert_eq!(connections(&mut plain).await.len(), 3);
+    for (n, asked) in requests.iter().enumerate() {
+        worker.store(asked, &answer(json!(n))).await.unwrap();
     }
-    for (n, asked) in (0..).zip(&requests) {
-        results.store(asked, &answer(json!(n))).await.unwrap();
-    }
-    for (n, pending) in (0..CALLS).zip(pending) {
-        assert_eq!(within(pending).await.unwrap(), answer(json!(n)));
+    // The worker's, which waits for no answers.
+    assert_eq!(connections(&mut plain).await.len(), 4);
+    for (n, call) in calls.into_iter().enumerate() {
+        assert_eq!(within(call).await.unwrap().unwrap(), answer(json!(n)));
     }
     // Nothing stays subscribed.
     within(async {
-        let ours = format!("{prefix}*");
         let mut channels = redis::cmd("PUBSUB");
-        channels.arg("CHANNELS").arg(ours);
+        channels.arg("CHANNELS").arg("*");
         while !channels
             .query_async::<Vec<String>>(&mut plain)
             .await
@@ -139,6 +153,23 @@ async fn one_connection_serves_many_calls() {
         }
     })
     .await;
+}
+
+/// What the server tells of each of its connections.
+async fn connections(plain: &mut redis::aio::MultiplexedConnection) -> Vec<String> {
+    let mut list = redis::cmd("CLIENT");
+    let list: String = list.arg("LIST").query_async(plain).await.unwrap();
+    list.lines().map(str::to_owned).collect()
+}
+
+/// To how many channels each connection is subscribed that is subscribed at all.
+async fn subscribed(plain: &mut redis::aio::MultiplexedConnection) -> Vec<usize> {
+    let connections = connections(plain).await.into_iter();
+    let channels = connections.map(|told| {
+        let channels = told.split(' ').find_map(|word| word.strip_prefix("sub="));
+        channels.unwrap().parse().unwrap()
+    });
+    channels.filter(|channels| *channels > 0).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
