@@ -10,6 +10,7 @@ use std::time::Duration;
 use celerysalt::broker::{Broker, DeadLetters, DeadSelection, QueueSpec};
 use celerysalt_amqp::AmqpBroker;
 use chrono::Utc;
+use support::figures;
 use support::load::{Running, event, eventually, publish_all};
 use support::node::OwnNode;
 use support::tries::Tries;
@@ -68,13 +69,13 @@ async fn retries_come_back_after_a_memory_alarm() {
     no_letters(&publisher).await;
     let retry = fails.retries()[0];
     let lasted = over - fails.first().unwrap();
-    println!(
+    figures(format_args!(
         "memory alarm with retries: the one that waited came after {} ms; the other, whose try ran {during} times in {} ms of \
          the alarm, {} ms after it",
         (waits.retries()[0].1 - waits.first().unwrap()).num_milliseconds(),
         lasted.num_milliseconds(),
         (retry.1 - over).num_milliseconds()
-    );
+    ));
     assert_eq!((waits.retries()[0].0, retry.0), (1, 1));
     let pauses = usize::try_from(lasted.num_seconds()).unwrap();
     assert!(during <= pauses + 2, "{during} tries without a pause");

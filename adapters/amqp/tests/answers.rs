@@ -17,11 +17,11 @@ use lapin::options::QueueDeclareOptions;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Connection, ErrorKind};
-use support::Mesh;
 use support::calculator::{Add, COMES, Sum, adds};
 use support::load::{event, eventually, publish_all};
 use support::node::OwnNode;
 use support::proxy::{Proxy, Weather};
+use support::{Mesh, figures};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -121,7 +121,9 @@ async fn a_channel_that_is_lost_is_told_to_those_alone_who_called_over_it() {
             Err(other) => panic!("{other}"),
         }
     }
-    println!("one of two channels lost during {CALLS} calls: {told} told, {answered} answered");
+    figures(format_args!(
+        "one of two channels lost during {CALLS} calls: {told} told, {answered} answered"
+    ));
     assert!(told > 0 && answered > 0, "{told} told, {answered} answered");
     connection.close(200, "done".into()).await.unwrap();
     mesh.remove(&[queue]).await;

@@ -15,6 +15,7 @@ use celerysalt_amqp::{AmqpBroker, QueueKind};
 use chrono::Utc;
 use uuid::Uuid;
 
+use support::figures;
 use support::load::{
     RECOVERS_WITHIN, Running, Tally, event, eventually, finish, publish_all, under_load,
 };
@@ -157,10 +158,10 @@ async fn a_memory_alarm_holds_publishers_and_not_consumers() {
     let consumer = node.builder().build();
     let worker = Running::start(&consumer, "svc", vec![tally.handler("order.#")]);
     tally.until(&ids).await;
-    println!(
+    figures(format_args!(
         "memory alarm: publishing refused ({told}), {} events handled meanwhile",
         tally.events()
-    );
+    ));
 
     tokio::task::block_in_place(|| node.ctl(&["set_vm_memory_high_watermark", "0.9"]));
     publish_all(&broker, vec![late.clone()]).await;
@@ -200,41 +201,81 @@ async fn what_could_not_be_given_back_or_put_aside_has_not_crashed() {
     assert_eq!(came, BTreeSet::from([(due.id, 0), (early.id, 0)]));
 }
 
+/// What is deleted under a running consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deleted {
+    /// With the events that it holds.
+    Queue,
+    /// With the bindings of the queue, which stays.
+    Exchange,
+}
+
+impl Deleted {
+    /// Deletes it; how many events went with it.
+    async fn delete(self, admin: &lapin::Connection) -> usize {
+        let channel = admin.create_channel().await.unwrap();
+        match self {
+            Self::Queue => {
+                let deleted = channel.queue_delete("svc".into(), Default::default());
+                usize::try_from(deleted.await.unwrap()).unwrap()
+            }
+            Self::Exchange => {
+                let deleted = channel.exchange_delete("tchu_events".into(), Default::default());
+                deleted.await.unwrap();
+                0
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_or_exchange_that_is_deleted_is_declared_anew() {
     let node = OwnNode::start();
-    let broker = node
-        .builder()
-        .declare_every(Duration::from_millis(500))
-        .build();
-    let tally = Tally::default();
-    let worker = Running::start(&broker, "svc", vec![tally.handler("order.#")]);
-    broker.declare(&spec("svc", "order.#")).await.unwrap();
-    let admin = connect(&node).await;
-    let mut ids = BTreeSet::new();
-    for what in ["nothing", "the queue", "the exchange"] {
-        let channel = admin.create_channel().await.unwrap();
-        match what {
-            "the queue" => drop(
-                channel
-                    .queue_delete("svc".into(), Default::default())
-                    .await
-                    .unwrap(),
-            ),
-            // Its bindings go with it.
-            "the exchange" => channel
-                .exchange_delete("tchu_events".into(), Default::default())
-                .await
-                .unwrap(),
-            _ => {}
-        }
-        let one = event("order.paid", 1);
-        ids.insert(one.id);
-        let refused = publish_all(&broker, vec![one]).await;
-        tally.until(&ids).await;
-        println!("{what} deleted: published after {refused} refusals, handled");
+    for what in [Deleted::Queue, Deleted::Exchange] {
+        is_declared_anew(&node, what).await;
     }
+}
+
+async fn is_declared_anew(node: &OwnNode, what: Deleted) {
+    let broker = || {
+        let builder = node.builder().declare_every(Duration::from_millis(500));
+        builder.build()
+    };
+    let (publisher, consumer) = (broker(), broker());
+    let (tally, flaky) = (Tally::default(), Tries::default());
+    let retry = flaky.flaky("order.flaky", Duration::from_secs(8));
+    let worker = Running::start(&consumer, "svc", vec![retry, tally.handler("order.#")]);
+    publisher.declare(&spec("svc", "order.#")).await.unwrap();
+    let (admin, retried) = (connect(node).await, event("order.flaky", 0));
+    let mut held = 0;
+    let (before, refused) = under_load(&publisher, 10, async {
+        eventually("events are handled", async || tally.events() > 40).await;
+        publish_all(&publisher, vec![retried.clone()]).await;
+        eventually("the first try failed", async || flaky.first().is_some()).await;
+        held = what.delete(&admin).await;
+        assert!(flaky.retries().is_empty(), "the retry waits for its time");
+    })
+    .await;
+    // The last of those was taken after the deletion.
+    let (mut kept, again) = under_load(&publisher, 20, async {}).await;
+    let after = kept.len();
+    if what == Deleted::Exchange {
+        kept.extend(&before);
+    }
+    tally.until(&kept).await;
+    eventually("the retry came", async || !flaky.retries().is_empty()).await;
     worker.stop().await;
+    let lost = tally.missing(&before).len();
+    figures(format_args!(
+        "{what:?} deleted: {} events published around it and {after} once it was back, {} refused and published again; all \
+         handled but {lost} of the former, which were with the queue or handed out by it ({held} waited); the retry that waited came",
+        before.len(),
+        refused + again
+    ));
+    assert!(refused > 0, "what could not be routed was told");
+    let (retries, at) = flaky.retries()[0];
+    assert_eq!(retries, 1);
+    assert!(at - flaky.first().unwrap() >= chrono::TimeDelta::seconds(8));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -243,32 +284,28 @@ async fn a_broker_that_is_down_at_start_is_waited_for_and_a_wrong_password_is_to
     let broker = node.builder().build();
     let tally = Tally::default();
     let worker = Running::start(&broker, "svc", vec![tally.handler("order.#")]);
-    let early = broker.publish(&[event("order.paid", 0)]).await.remove(0);
+    let mut events: Vec<Envelope> = (0..20).map(|n| event("order.paid", n)).collect();
+    let mut ids: BTreeSet<Uuid> = events.iter().map(|event| event.id).collect();
+    let early = broker.publish(&events).await;
     assert!(
-        matches!(&early, Err(PublishError::Refused { .. })),
+        early
+            .iter()
+            .all(|early| matches!(early, Err(PublishError::Refused { .. }))),
         "{early:?}"
     );
     tokio::task::block_in_place(|| node.up());
-    let one = event("order.paid", 1);
-    publish_all(&broker, vec![one.clone()]).await;
-    tally.until(&BTreeSet::from([one.id])).await;
-    println!(
-        "down at start: publishing refused ({}), {} event handled once it was up",
-        early.unwrap_err(),
-        tally.events()
-    );
-    worker.stop().await;
+    events.push(event("order.paid", 20));
+    ids.extend(events.last().map(|event| event.id));
+    let refused = early.len() + publish_all(&broker, events).await;
+    finish("down at start", &tally, &ids, refused).await;
 
     let wrong = AmqpBroker::builder(&node.url_of("guest", "s3cret-and-wrong"))
         .unwrap()
         .build();
     let error = wrong.declare(&spec("svc", "order.#")).await.unwrap_err();
-    let refused = wrong
-        .publish(&[event("order.paid", 2)])
-        .await
-        .remove(0)
-        .unwrap_err();
-    println!("wrong password: {error}; {refused}");
+    let late = event("order.paid", 21);
+    let refused = wrong.publish(std::slice::from_ref(&late)).await;
+    let refused = refused[0].as_ref().unwrap_err();
     for said in [
         format!("{error} {error:?}"),
         format!("{refused} {refused:?}"),
@@ -280,22 +317,28 @@ async fn a_broker_that_is_down_at_start_is_waited_for_and_a_wrong_password_is_to
         matches!(&error, BrokerError::Unreachable { reason } if reason.contains("password")),
         "{error}"
     );
+    assert!(
+        matches!(&refused, PublishError::Refused { reason, .. } if reason.contains("password")),
+        "{refused}"
+    );
+    ids.insert(late.id);
+    let again = publish_all(&broker, vec![late]).await;
+    let label = format!("wrong password ({refused}), then the right one");
+    finish(&label, &tally, &ids, 1 + again).await;
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_with_other_arguments_ends_the_worker_and_names_the_difference() {
     let node = OwnNode::start();
-    node.builder()
-        .queue_kind(QueueKind::Classic)
-        .build()
-        .declare(&spec("svc", "order.#"))
-        .await
-        .unwrap();
-    let worker = Running::start(
-        &node.builder().build(),
-        "svc",
-        vec![Tally::default().handler("order.#")],
-    );
+    let right = node.builder().queue_kind(QueueKind::Classic).build();
+    right.declare(&spec("svc", "order.#")).await.unwrap();
+    let events: Vec<Envelope> = (0..100).map(|n| event("order.paid", n)).collect();
+    let ids: BTreeSet<Uuid> = events.iter().map(|event| event.id).collect();
+    let refused = publish_all(&right, events).await;
+    let tally = Tally::default();
+    let handlers = || vec![tally.handler("order.#")];
+    let worker = Running::start(&node.builder().build(), "svc", handlers());
     let error = worker.ends().await.unwrap_err();
     let WorkerError::Broker(BrokerError::Queue { queue, reason }) = &error else {
         panic!("{error}");
@@ -305,7 +348,12 @@ async fn a_queue_with_other_arguments_ends_the_worker_and_names_the_difference()
         reason.contains("x-max-priority") && reason.contains("queue_kind"),
         "{reason}"
     );
-    println!("{error}");
+    assert_eq!(tally.events(), 0, "it has taken nothing");
+    let worker = Running::start(&right, "svc", handlers());
+    let label = format!("other arguments ({error}), then the right ones");
+    finish(&label, &tally, &ids, refused).await;
+    assert_eq!(tally.again(), 0);
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -342,10 +390,10 @@ async fn exactly_the_unroutable_of_many_batches_at_once_are_reported() {
         wrong += w;
         unroutable += u;
     }
-    println!(
+    figures(format_args!(
         "{} events in {BATCHES} batches at once: {unroutable} unroutable, {wrong} told wrongly",
         BATCHES * EVENTS
-    );
+    ));
     assert_eq!((wrong, unroutable), (0, BATCHES * EVENTS / 10));
 }
 
@@ -385,10 +433,10 @@ async fn is_killed_while_a_retry_waits(delay: Duration) -> bool {
     worker.stop().await;
     let (retries, came) = flaky.retries()[0];
     let waited = came - flaky.first().unwrap();
-    println!(
+    figures(format_args!(
         "a retry waited {} ms over a killed broker",
         waited.num_milliseconds()
-    );
+    ));
     // The killed broker may have forgotten an acknowledgement, so the first try may come twice.
     assert_eq!(retries, 1, "by the handler that failed");
     assert!(waited.to_std().unwrap() >= delay, "{waited}");

@@ -270,11 +270,7 @@ async fn nobody_listens_once_the_last_owner_is_gone() {
     assert_eq!(within(pending).await.unwrap(), answer(json!(1)));
     let client = redis::Client::open(redis.url()).unwrap();
     let mut plain = client.get_multiplexed_async_connection().await.unwrap();
-    let mut others = async || {
-        let mut list = redis::cmd("CLIENT");
-        let list: String = list.arg("LIST").query_async(&mut plain).await.unwrap();
-        list.lines().count() - 1
-    };
+    let mut others = async || connections(&mut plain).await.len() - 1;
     assert_eq!(others().await, 2, "one for commands and one that listens");
     drop(results);
     within(async {

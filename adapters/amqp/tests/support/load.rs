@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::figures;
+
 /// How long what was broken may take to come to itself.
 pub(crate) const RECOVERS_WITHIN: Duration = Duration::from_secs(120);
 
@@ -84,12 +86,12 @@ pub(crate) async fn under_load(
 
 pub(crate) async fn finish(label: &str, tally: &Tally, ids: &BTreeSet<Uuid>, refused: usize) {
     tally.until(ids).await;
-    println!(
+    figures(format_args!(
         "{label}: {} events published, {refused} refused and published again, {} handled, {} deliveries more than once",
         ids.len(),
         tally.events(),
         tally.again()
-    );
+    ));
     assert_eq!(
         tally.events(),
         ids.len(),
@@ -120,12 +122,15 @@ impl Tally {
         tally.values().sum::<usize>() - tally.len()
     }
 
+    /// What it has not got of these.
+    pub(crate) fn missing(&self, expected: &BTreeSet<Uuid>) -> Vec<Uuid> {
+        let tally = self.0.lock().unwrap();
+        let missing = expected.iter().filter(|id| !tally.contains_key(id));
+        missing.copied().collect()
+    }
+
     pub(crate) async fn until(&self, expected: &BTreeSet<Uuid>) {
-        let missing = || {
-            let tally = self.0.lock().unwrap();
-            let missing = expected.iter().filter(|id| !tally.contains_key(id));
-            missing.copied().collect::<Vec<Uuid>>()
-        };
+        let missing = || self.missing(expected);
         let all = async {
             while !missing().is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
