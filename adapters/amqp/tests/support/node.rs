@@ -53,6 +53,9 @@ impl OwnNode {
         let config = "vm_memory_high_watermark.relative = 0.9\ndisk_free_limit.absolute = 1MB\n";
         let config = format!("{config}{further}");
         std::fs::write(folder.path().join("rabbitmq.conf"), config).unwrap();
+        // What passed from delay to delay when RabbitMQ stopped is passed on again after three minutes, unless told.
+        let advanced = "[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 5000}]}].\n";
+        std::fs::write(folder.path().join("advanced.config"), advanced).unwrap();
         std::fs::write(folder.path().join("plugins"), "[].\n").unwrap();
         let (port, epmd_port) = (free_port(), free_port());
         let mut epmd = Command::new("epmd");
@@ -215,6 +218,7 @@ impl OwnNode {
             .env("RABBITMQ_SCHEMA_DIR", at("schema"))
             .env("RABBITMQ_PID_FILE", at("pid"))
             .env("RABBITMQ_CONFIG_FILE", at("rabbitmq"))
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", at("advanced.config"))
             .env("RABBITMQ_CONF_ENV_FILE", at("no-env.conf"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", at("plugins"));
         command
