@@ -197,7 +197,9 @@ fn not_sent_on(queue: &str, refusal: Refusal) -> BrokerError {
                 "it is gone, or no longer bound; the worker declares it anew when it connects again"
                     .to_owned(),
         },
-        Refusal::NoExchange(reason) | Refusal::Unconfirmed(reason) => unreachable(reason),
+        Refusal::NoExchange(reason) | Refusal::TooLarge(reason) | Refusal::Unconfirmed(reason) => {
+            unreachable(reason)
+        }
     }
 }
 
@@ -311,6 +313,7 @@ fn refused(refusal: Refusal, envelope: &Envelope) -> PublishError {
         Refusal::Unroutable => PublishError::Unroutable {
             topic: envelope.topic.clone(),
         },
+        Refusal::TooLarge(reason) => PublishError::Invalid { reason },
         Refusal::NoExchange(reason) | Refusal::Unconfirmed(reason) => PublishError::Refused {
             reason,
             after: Some(AFTER_REFUSAL),

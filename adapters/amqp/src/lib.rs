@@ -23,11 +23,13 @@ mod message;
 mod onward;
 mod publish;
 mod results;
+mod round;
 mod settings;
 mod settle;
 mod tail;
 mod tls;
 mod topology;
+mod window;
 pub mod wire;
 
 pub use broker::AmqpBroker;

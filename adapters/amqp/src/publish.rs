@@ -2,25 +2,25 @@
 //!
 //! Everything that is to be published goes through one queue of jobs. A few lanes, each with a channel of its own, take
 //! what waits there, up to a window, publish it all and then await all confirmations. A channel carries one such round at
-//! a time, and that is what makes unroutable messages certain: lapin may attach a returned message to the confirmation of
-//! any publish in flight (seen with 4.12.3), so returns are gathered over the round and told apart by `message_id`.
+//! a time, and that is what makes unroutable messages certain (see `window.rs`).
 
-use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::ShortString;
-use lapin::{Channel, Confirmation, PublisherConfirm};
+use lapin::Channel;
+use lapin::options::ConfirmSelectOptions;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::failure::{is_not_found, unreachable, words};
+use crate::failure::{unreachable, words};
 use crate::link::Link;
 use crate::message::Message;
 use crate::results::{Hearing, Waiting};
+use crate::round::Round;
 use crate::settings::Settings;
+use crate::window::{Published, publish_window};
 
 /// Rounds that overlap: while one awaits its confirmations the next is on its way.
 const LANES: usize = 2;
@@ -32,12 +32,25 @@ pub(crate) enum Refusal {
     Unroutable,
     /// Its exchange is not there.
     NoExchange(String),
+    /// It is larger than RabbitMQ takes.
+    TooLarge(String),
     /// RabbitMQ refused it, or did not confirm it: it may or may not have arrived.
     Unconfirmed(String),
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unroutable => f.write_str("no queue is bound for it"),
+            Self::NoExchange(reason) | Self::TooLarge(reason) | Self::Unconfirmed(reason) => {
+                f.write_str(reason)
+            }
+        }
+    }
+}
+
 /// What came of the messages of a job, in their order.
-type Results = Vec<Result<(), Refusal>>;
+pub(crate) type Results = Vec<Result<(), Refusal>>;
 
 /// How often a caller who waits looks whether the lanes still run.
 const LOOKS_AFTER_LANES: Duration = Duration::from_secs(1);
@@ -176,33 +189,33 @@ impl Lane {
     }
 
     /// Publishes the messages of one round, a window at a time.
-    async fn round(&mut self, messages: &[&Message]) -> Vec<Result<(), Refusal>> {
-        let mut results = Vec::with_capacity(messages.len());
-        for window in messages.chunks(self.settings.window) {
-            let published = match self.channel().await {
-                Ok(channel) => {
-                    self.expect_answers(window);
-                    let within =
-                        timeout(self.settings.confirm_timeout, window_on(&channel, window)).await;
-                    within.unwrap_or_else(|_| {
-                        let reason = unanswered(&channel, &self.settings);
-                        Err(Refusal::Unconfirmed(reason))
-                    })
-                }
-                Err(reason) => Err(Refusal::Unconfirmed(reason)),
-            };
-            match published {
-                Ok(window) => results.extend(window),
-                Err(refusal) => {
-                    // What is open on it is unknown; a confirmation that comes late must meet no other round.
-                    self.channel = None;
-                    let left = messages.len() - results.len();
-                    results.extend(std::iter::repeat_n(Err(refusal), left));
-                    break;
-                }
-            }
+    async fn round(&mut self, messages: &[&Message]) -> Results {
+        let mut round = Round::of(messages, self.settings.window);
+        while let Some(part) = round.next_part() {
+            let window: Vec<&Message> = part.iter().map(|place| place.message).collect();
+            let published = self.window(&window).await;
+            round.note(part, published);
         }
-        results
+        round.results()
+    }
+
+    async fn window(&mut self, window: &[&Message]) -> Published {
+        let published = match self.channel().await {
+            Ok(channel) => {
+                self.expect_answers(window);
+                let publishing = publish_window(&channel, window);
+                let within = timeout(self.settings.confirm_timeout, publishing).await;
+                within.unwrap_or_else(|_| {
+                    Published::lost(window, unanswered(&channel, &self.settings))
+                })
+            }
+            Err(reason) => Published::lost(window, reason),
+        };
+        if published.ended.is_some() {
+            // What is open on it is unknown; a confirmation that comes late must meet no other round.
+            self.channel = None;
+        }
+        published
     }
 
     /// The lane's channel, open and in confirm mode.
@@ -277,70 +290,4 @@ fn unanswered(channel: &Channel, settings: &Settings) -> String {
         "RabbitMQ did not confirm within {:?}{state}",
         settings.confirm_timeout
     )
-}
-
-/// Publishes all of a window and awaits all confirmations. An error leaves every message of it uncertain, also one that
-/// was confirmed: its return may have been on its way with another's confirmation.
-async fn window_on(channel: &Channel, window: &[&Message]) -> Result<Results, Refusal> {
-    let mut confirms = Vec::with_capacity(window.len());
-    for message in window {
-        confirms.push(
-            send(channel, message)
-                .await
-                .map_err(|error| refusal(&error))?,
-        );
-    }
-    let mut results = Vec::with_capacity(window.len());
-    let mut returned: HashSet<ShortString> = HashSet::new();
-    for confirm in confirms {
-        let confirmation = confirm.await.map_err(|error| refusal(&error))?;
-        results.push(match confirmation.is_ack() {
-            true => Ok(()),
-            false => Err(Refusal::Unconfirmed(
-                "RabbitMQ refused it (a full queue, or an error of its own)".to_owned(),
-            )),
-        });
-        if let Some(id) = returned_id(confirmation)? {
-            returned.insert(id);
-        }
-    }
-    for (message, result) in window.iter().zip(&mut results) {
-        if message.id().is_some_and(|id| returned.contains(id)) {
-            *result = Err(Refusal::Unroutable);
-        }
-    }
-    Ok(results)
-}
-
-async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {
-    let mandatory = BasicPublishOptions {
-        mandatory: true,
-        ..BasicPublishOptions::default()
-    };
-    let sent = channel.basic_publish(
-        message.exchange.clone(),
-        message.routing_key.clone(),
-        mandatory,
-        &message.body,
-        message.properties.clone(),
-    );
-    sent.await
-}
-
-fn refusal(error: &lapin::Error) -> Refusal {
-    match is_not_found(error) {
-        true => Refusal::NoExchange(words(error)),
-        false => Refusal::Unconfirmed(words(error)),
-    }
-}
-
-/// The id of the message that came back with a confirmation, whosever it is.
-fn returned_id(confirmation: Confirmation) -> Result<Option<ShortString>, Refusal> {
-    let Some(returned) = confirmation.take_message() else {
-        return Ok(None);
-    };
-    let id = returned.delivery.properties.message_id().clone();
-    id.map(Some).ok_or_else(|| {
-        Refusal::Unconfirmed("RabbitMQ returned a message without its id".to_owned())
-    })
 }

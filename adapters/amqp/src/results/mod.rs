@@ -113,9 +113,11 @@ impl ResultBackend for AmqpResults {
                 tracing::info!(request = %request.id, "the caller is gone; its answer is dropped");
                 Ok(())
             }
-            Err(Refusal::NoExchange(reason) | Refusal::Unconfirmed(reason)) => {
-                Err(unreachable(reason))
-            }
+            Err(
+                Refusal::NoExchange(reason)
+                | Refusal::TooLarge(reason)
+                | Refusal::Unconfirmed(reason),
+            ) => Err(unreachable(reason)),
         }
     }
 

@@ -116,6 +116,11 @@ impl Tally {
         self.0.lock().unwrap().len()
     }
 
+    /// How often an event came.
+    pub(crate) fn times(&self, id: Uuid) -> usize {
+        self.0.lock().unwrap().get(&id).copied().unwrap_or_default()
+    }
+
     /// Deliveries beyond one an event.
     pub(crate) fn again(&self) -> usize {
         let tally = self.0.lock().unwrap();

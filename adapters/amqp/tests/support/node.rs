@@ -48,7 +48,8 @@ impl OwnNode {
         node
     }
 
-    fn configured(further: &str) -> Self {
+    /// Prepares a node that is down, with these lines in its `rabbitmq.conf`.
+    pub(crate) fn configured(further: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let config = "vm_memory_high_watermark.relative = 0.9\ndisk_free_limit.absolute = 1MB\n";
         let config = format!("{config}{further}");

@@ -1,0 +1,152 @@
+//! A window: what is published over a channel at a time, and what RabbitMQ says of it.
+//!
+//! lapin may attach a returned message to the confirmation of any publish in flight (seen with 4.12.3). So returns are
+//! gathered over all confirmations of a window, and told apart by `message_id`.
+
+use std::collections::HashSet;
+
+use futures::FutureExt;
+use lapin::options::BasicPublishOptions;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::types::ShortString;
+use lapin::{Channel, Confirmation, Error, ErrorKind, PublisherConfirm};
+
+use crate::failure::words;
+use crate::message::Message;
+use crate::publish::Refusal;
+
+/// What came of a window.
+pub(crate) struct Published {
+    /// Of each message, in their order; nothing of those that were not confirmed when the channel ended.
+    pub(crate) results: Vec<Option<Result<(), Refusal>>>,
+    /// Why the channel ended, if it did.
+    pub(crate) ended: Option<Ended>,
+}
+
+/// Why a channel ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// RabbitMQ closed it over one of the messages that it had not confirmed, and took no later one.
+    Over(Refusal),
+    /// For another reason: they may or may not have arrived.
+    Lost(String),
+}
+
+impl Published {
+    /// Nothing is known of any.
+    pub(crate) fn lost(window: &[&Message], reason: String) -> Self {
+        Self {
+            results: vec![None; window.len()],
+            ended: Some(Ended::Lost(reason)),
+        }
+    }
+}
+
+/// Publishes all of a window and awaits all confirmations.
+pub(crate) async fn publish_window(channel: &Channel, window: &[&Message]) -> Published {
+    let mut confirms = Vec::with_capacity(window.len());
+    let mut unsent = None;
+    for message in window {
+        match send(channel, message).await {
+            Ok(confirm) => confirms.push(confirm),
+            Err(error) => {
+                unsent = Some(error);
+                break;
+            }
+        }
+    }
+    let (mut results, mut ended) = (Vec::with_capacity(window.len()), None);
+    let mut returned: HashSet<ShortString> = HashSet::new();
+    for confirm in confirms {
+        let confirmation = match ended {
+            None => confirm.await,
+            // All that came before the channel ended is there by now.
+            Some(_) => match confirm.now_or_never() {
+                Some(confirmation) => confirmation,
+                None => {
+                    results.push(None);
+                    continue;
+                }
+            },
+        };
+        match confirmation {
+            Ok(confirmation) => {
+                results.push(Some(taken(&confirmation)));
+                match returned_id(confirmation) {
+                    Ok(id) => returned.extend(id),
+                    Err(reason) => return Published::lost(window, reason),
+                }
+            }
+            Err(error) => {
+                results.push(None);
+                ended.get_or_insert_with(|| why(&error));
+            }
+        }
+    }
+    results.resize(window.len(), None);
+    for (message, result) in window.iter().zip(&mut results) {
+        if result.is_some() && message.id().is_some_and(|id| returned.contains(id)) {
+            *result = Some(Err(Refusal::Unroutable));
+        }
+    }
+    // The confirmations tell RabbitMQ's reason; what could not be sent tells that the channel is closed.
+    let ended = ended.or_else(|| unsent.map(|error| why(&error)));
+    Published { results, ended }
+}
+
+async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {
+    let mandatory = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let sent = channel.basic_publish(
+        message.exchange.clone(),
+        message.routing_key.clone(),
+        mandatory,
+        &message.body,
+        message.properties.clone(),
+    );
+    sent.await
+}
+
+fn taken(confirmation: &Confirmation) -> Result<(), Refusal> {
+    match confirmation.is_ack() {
+        true => Ok(()),
+        false => Err(Refusal::Unconfirmed(
+            "RabbitMQ refused it (a full queue, or an error of its own)".to_owned(),
+        )),
+    }
+}
+
+/// The id of the message that came back with a confirmation, whosever it is.
+fn returned_id(confirmation: Confirmation) -> Result<Option<ShortString>, String> {
+    let Some(returned) = confirmation.take_message() else {
+        return Ok(None);
+    };
+    let id = returned.delivery.properties.message_id().clone();
+    id.map(Some)
+        .ok_or_else(|| "RabbitMQ returned a message without its id".to_owned())
+}
+
+fn why(error: &Error) -> Ended {
+    let ErrorKind::ProtocolError(refusal) = error.kind() else {
+        return Ended::Lost(words(error));
+    };
+    let AMQPErrorKind::Soft(kind) = refusal.kind() else {
+        return Ended::Lost(words(error));
+    };
+    let said = refusal.get_message().as_str();
+    Ended::Over(match kind {
+        AMQPSoftError::NOTFOUND => Refusal::NoExchange(words(error)),
+        AMQPSoftError::ACCESSREFUSED => {
+            Refusal::Unconfirmed(format!("{said}: give this user the permission"))
+        }
+        // The code stands for other failures as well; RabbitMQ tells them apart by its words alone.
+        AMQPSoftError::PRECONDITIONFAILED if said.contains("message size") => {
+            Refusal::TooLarge(format!(
+                "{said}: keep what is large elsewhere and send where, or raise RabbitMQ's `max_message_size`"
+            ))
+        }
+        _ => Refusal::Unconfirmed(words(error)),
+    })
+}
