@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 /// Tells what a test has measured, also when it passes: the harness keeps what the print macros print.
 pub(crate) fn figures(told: std::fmt::Arguments<'_>) {
-    writeln!(std::io::stdout(), "figures: {told}").unwrap();
+    let mut past_the_harness = std::io::stdout();
+    writeln!(past_the_harness, "figures: {told}").unwrap();
 }
 
 /// The server of the tests.
