@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use futures::FutureExt;
 use lapin::options::BasicPublishOptions;
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, Error, ErrorKind, PublisherConfirm};
 
@@ -132,8 +132,14 @@ fn why(error: &Error) -> Ended {
     let ErrorKind::ProtocolError(refusal) = error.kind() else {
         return Ended::Lost(words(error));
     };
-    let AMQPErrorKind::Soft(kind) = refusal.kind() else {
-        return Ended::Lost(words(error));
+    let kind = match refusal.kind() {
+        AMQPErrorKind::Soft(kind) => kind,
+        // lapin may send on over a channel that RabbitMQ has just closed over a message, for which the connection is
+        // closed too, with the channels of others (seen with 4.12.3). Which message that was is found as ever.
+        AMQPErrorKind::Hard(AMQPHardError::CHANNELERROR) => {
+            return Ended::Over(Refusal::Unconfirmed(words(error)));
+        }
+        AMQPErrorKind::Hard(_) => return Ended::Lost(words(error)),
     };
     let said = refusal.get_message().as_str();
     Ended::Over(match kind {
