@@ -14,7 +14,9 @@ use uuid::Uuid;
 use crate::backend::FollowBackend;
 use crate::session::Session;
 
-pub(crate) use catalog::{Asked, CatalogRow};
+pub(crate) use catalog::Asked;
+#[allow(unused_imports)] // without a database nobody asks
+pub(crate) use catalog::CatalogRow;
 pub(crate) use events::insert_events;
 pub(crate) use pending::{DeleteIntents, Tell};
 pub(crate) use receipt::insert_receipt;
