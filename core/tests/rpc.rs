@@ -4,28 +4,23 @@
 mod worker_support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use celerysalt::broker::DeadReason;
 use celerysalt::catalog::{EventEntry, Role};
-use celerysalt::clock::{Clock, new_id};
-use celerysalt::event::{Envelope, Event, Meta, Mode, Request};
+use celerysalt::clock::Clock;
+use celerysalt::event::Mode;
 use celerysalt::extract::{FromContext, Payload};
 use celerysalt::handler::{HandlerDef, HandlerError, RateLimit, VersionSpec};
 use celerysalt::publisher::Publisher;
 use celerysalt::rpc::{
-    Answer, Call, CallError, HandlerAnswer, HandlerResult, MemoryResults, PendingAnswer,
-    ResultBackend, ResultError, RpcClient,
+    Answer, Call, CallError, HandlerAnswer, HandlerResult, MemoryResults, ResultBackend, RpcClient,
 };
-use celerysalt::testing::{TestBus, TestClock};
-use celerysalt::worker::Worker;
-use futures::FutureExt;
+use celerysalt::testing::TestClock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use uuid::Uuid;
-use worker_support::{def, failed, with};
+use worker_support::{bus, def, failed, request, with};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -36,17 +31,7 @@ struct Divide {
     divisor: i64,
 }
 
-impl Event for Divide {
-    const TOPIC: &'static str = "math.divide";
-    const VERSION: &'static str = "v1";
-    const NAME: &'static str = "Divide";
-    const MODE: Mode = Mode::Rpc;
-}
-
-impl Request for Divide {
-    type Response = Quotient;
-    type Error = MathError;
-}
+request!(Divide, "math.divide", Quotient, MathError);
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Quotient {
@@ -64,17 +49,7 @@ struct Linked {
     n: i64,
 }
 
-impl Event for Linked {
-    const TOPIC: &'static str = "math.linked";
-    const VERSION: &'static str = "v1";
-    const NAME: &'static str = "Linked";
-    const MODE: Mode = Mode::Rpc;
-}
-
-impl Request for Linked {
-    type Response = Value;
-    type Error = Value;
-}
+request!(Linked, "math.linked", Value, Value);
 
 const fn entry(name: &'static str, role: Role, schema: fn() -> Value) -> EventEntry {
     EventEntry {
@@ -107,10 +82,6 @@ where
         pattern: "math.#".to_owned(),
         ..def("math", function)
     }
-}
-
-async fn bus(handlers: impl IntoIterator<Item = HandlerDef>) -> TestBus {
-    TestBus::builder().handlers(handlers).build().await.unwrap()
 }
 
 fn divide(dividend: i64, divisor: i64) -> Divide {
@@ -342,135 +313,6 @@ async fn a_call_inside_a_handler_works_on_the_same_bus() {
     assert_eq!(bus.call(&Linked { n: 5 }, TIMEOUT).await.unwrap(), json!(2));
     let requests = bus.envelopes();
     assert_eq!(requests[1].meta.chain.causation_id, Some(requests[0].id));
-}
-
-fn request(clock: &TestClock) -> Envelope {
-    Envelope {
-        id: new_id(clock),
-        topic: "math.divide".to_owned(),
-        version: None,
-        payload: json!({}),
-        meta: Meta::default(),
-    }
-}
-
-fn answer(n: i64) -> Answer {
-    Answer::Completed(vec![HandlerAnswer {
-        handler: "math".to_owned(),
-        result: HandlerResult::Success(json!(n)),
-    }])
-}
-
-#[tokio::test]
-async fn an_answer_that_nobody_fetches_is_forgotten_after_a_day() {
-    let clock = TestClock::new();
-    let results = MemoryResults::new(Arc::new(clock.clone()));
-    let old = request(&clock);
-    results.store(&old, &answer(1)).await.unwrap();
-    clock.advance(Duration::from_secs(86_401));
-    results.store(&request(&clock), &answer(2)).await.unwrap();
-    let pending = results.expect(old.id).await.unwrap();
-    assert!(pending.now_or_never().is_none());
-}
-
-/// A backend that is not there for the first tries to store.
-struct Restarting {
-    inner: MemoryResults,
-    down_for: AtomicU32,
-}
-
-#[async_trait::async_trait]
-impl ResultBackend for Restarting {
-    async fn expect(&self, request: Uuid) -> Result<PendingAnswer, ResultError> {
-        self.inner.expect(request).await
-    }
-
-    async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError> {
-        let left = |left: u32| left.checked_sub(1);
-        let down = self
-            .down_for
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
-        match down {
-            Ok(_) => Err(ResultError::Unreachable {
-                reason: "it starts".to_owned(),
-            }),
-            Err(_) => self.inner.store(request, answer).await,
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_answer_is_kept_while_the_backend_starts_again() {
-    let results = Arc::new(Restarting {
-        inner: MemoryResults::default(),
-        down_for: AtomicU32::new(4),
-    });
-    let broker = Arc::new(celerysalt::broker::MemoryBroker::default());
-    let handler = math(|_| async { Ok(json!({"quotient": 2})) });
-    let worker = Worker::builder(broker.clone(), "math")
-        .handlers([handler])
-        .results(results.clone())
-        .build()
-        .unwrap();
-    worker.declare().await.unwrap();
-    let working = tokio::spawn(worker.run(std::future::pending()));
-    let client = RpcClient::new(Publisher::to_broker(broker), results.clone());
-    let result = divide(6, 3).call(&client, Duration::from_secs(60)).await;
-    assert_eq!(result.unwrap(), Quotient { quotient: 2 });
-    assert_eq!(results.down_for.load(Ordering::SeqCst), 0);
-    working.abort();
-}
-
-/// A backend that does not answer the first try to store.
-struct Stuck {
-    inner: MemoryResults,
-    tries: AtomicU32,
-}
-
-#[async_trait::async_trait]
-impl ResultBackend for Stuck {
-    async fn expect(&self, request: Uuid) -> Result<PendingAnswer, ResultError> {
-        self.inner.expect(request).await
-    }
-
-    async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError> {
-        if self.tries.fetch_add(1, Ordering::SeqCst) == 0 {
-            std::future::pending::<()>().await;
-        }
-        self.inner.store(request, answer).await
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_cannot_be_stored_holds_its_place_for_a_bounded_time() {
-    let results = Arc::new(Stuck {
-        inner: MemoryResults::default(),
-        tries: AtomicU32::new(0),
-    });
-    let (broker, clock) = (
-        Arc::new(celerysalt::broker::MemoryBroker::default()),
-        TestClock::new(),
-    );
-    let worker = Worker::builder(broker.clone(), "math")
-        .clock(Arc::new(clock.clone()))
-        .concurrency(1)
-        .handlers([math(|_| async { Ok(json!({"quotient": 2})) })])
-        .results(results.clone())
-        .build()
-        .unwrap();
-    worker.declare().await.unwrap();
-    let working = tokio::spawn(worker.run(std::future::pending()));
-    let client = RpcClient::new(Publisher::to_broker(broker), results);
-    let (first, second) = (divide(6, 3), divide(6, 3));
-    let mut unanswered = std::pin::pin!(first.call(&client, Duration::from_secs(60)));
-    tokio::select! {
-        answer = &mut unanswered => panic!("{answer:?}"),
-        () = clock.until_sleepers(1) => {}
-    }
-    assert_eq!(clock.advance_to_next(), Some(Duration::from_secs(10)));
-    let answer = second.call(&client, Duration::from_secs(60)).await;
-    assert_eq!(answer.unwrap(), Quotient { quotient: 2 });
-    working.abort();
 }
 
 /// A worker in Python answers with what all its handlers came to, in their order.

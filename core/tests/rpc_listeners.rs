@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use celerysalt::broker::{MemoryBroker, QueueSpec, QueueStats};
 use celerysalt::catalog::{EventEntry, Role};
-use celerysalt::event::{Event, Mode, Request};
+use celerysalt::event::Mode;
 use celerysalt::handler::{Context, HandlerDef, HandlerError};
 use celerysalt::publisher::Publisher;
 use celerysalt::rpc::{Call, CallError, MemoryResults, RpcClient};
-use celerysalt::testing::TestBus;
 use celerysalt::worker::Worker;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use worker_support::{def, failed};
+use worker_support::{bus, def, failed, request};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -25,33 +24,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Add {}
 
-impl Event for Add {
-    const TOPIC: &'static str = "math.add";
-    const VERSION: &'static str = "v1";
-    const NAME: &'static str = "Add";
-    const MODE: Mode = Mode::Rpc;
-}
-
-impl Request for Add {
-    type Response = i64;
-    type Error = Value;
-}
+request!(Add, "math.add", i64, Value);
 
 /// A request whose response is linked: the worker checks as well.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Halve {}
 
-impl Event for Halve {
-    const TOPIC: &'static str = "math.halve";
-    const VERSION: &'static str = "v1";
-    const NAME: &'static str = "Halve";
-    const MODE: Mode = Mode::Rpc;
-}
-
-impl Request for Halve {
-    type Response = i64;
-    type Error = Value;
-}
+request!(Halve, "math.halve", i64, Value);
 
 celerysalt::__private::inventory::submit! {
     EventEntry {
@@ -69,17 +48,7 @@ celerysalt::__private::inventory::submit! {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Reset {}
 
-impl Event for Reset {
-    const TOPIC: &'static str = "math.reset";
-    const VERSION: &'static str = "v1";
-    const NAME: &'static str = "Reset";
-    const MODE: Mode = Mode::Rpc;
-}
-
-impl Request for Reset {
-    type Response = ();
-    type Error = Value;
-}
+request!(Reset, "math.reset", (), Value);
 
 fn on<F, Fut>(pattern: &str, name: &str, function: F) -> HandlerDef
 where
@@ -117,10 +86,6 @@ fn answers_later(pattern: &str, value: i64) -> HandlerDef {
 
 fn busy() -> HandlerError {
     HandlerError::retry_after(Duration::from_secs(3), "busy")
-}
-
-async fn bus(handlers: impl IntoIterator<Item = HandlerDef>) -> TestBus {
-    TestBus::builder().handlers(handlers).build().await.unwrap()
 }
 
 #[tokio::test]

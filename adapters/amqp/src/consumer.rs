@@ -235,8 +235,7 @@ impl Drop for AmqpConsumer {
             if let Some(stream) = stream {
                 give_back(&broker, &queue, &channel, stream).await;
             }
-            // It is closed one way or the other.
-            let _ = channel.close(200, "consumer ends".into()).await;
+            broker.settings.close(&channel).await;
         });
     }
 }

@@ -1,6 +1,6 @@
 //! A live view of the events of the exchange.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use celerysalt::broker::BrokerError;
 use celerysalt::event::Envelope;
@@ -15,19 +15,18 @@ use crate::broker::AmqpBroker;
 use crate::dead::shown;
 use crate::failure::{of_queue, short, unreachable, words};
 use crate::message::Raw;
+use crate::settings::Settings;
 
 /// How many events are on their way to a viewer at most.
 const PREFETCH: u16 = 500;
 /// How many events wait for a slow viewer at most: the oldest beyond them go, and the broker's memory is spared.
 const LONGEST_QUEUE: i32 = 10_000;
 
-/// How long RabbitMQ may take to close the channel; without an answer it goes with its connection.
-const CLOSES_WITHIN: Duration = Duration::from_secs(5);
-
 /// The events of the exchange, as they are published: see [`AmqpBroker::tail`].
 pub struct Tail {
     channel: Channel,
     stream: lapin::Consumer,
+    settings: Arc<Settings>,
 }
 
 impl AmqpBroker {
@@ -47,7 +46,11 @@ impl AmqpBroker {
         let stream = settings
             .asked(&channel, "a viewer's queue", watching)
             .await?;
-        Ok(Tail { channel, stream })
+        Ok(Tail {
+            channel,
+            stream,
+            settings: Arc::clone(settings),
+        })
     }
 
     async fn watch(
@@ -107,8 +110,7 @@ impl Tail {
 
     /// Stops watching.
     pub async fn close(self) {
-        // The queue goes with the connection at the latest.
-        let closing = self.channel.close(200, "watched enough".into());
-        let _ = tokio::time::timeout(CLOSES_WITHIN, closing).await;
+        // The queue goes with it, or with the connection.
+        self.settings.close(&self.channel).await;
     }
 }

@@ -84,14 +84,30 @@ pub(crate) async fn publish_window(channel: &Channel, window: &[&Message]) -> Pu
         }
     }
     results.resize(window.len(), None);
-    for (message, result) in window.iter().zip(&mut results) {
-        if result.is_some() && message.id().is_some_and(|id| returned.contains(id)) {
-            *result = Some(Err(Refusal::Unroutable));
-        }
-    }
+    tell_returned(window, &returned, &mut results);
     // The confirmations tell RabbitMQ's reason; what could not be sent tells that the channel is closed.
     let ended = ended.or_else(|| unsent.map(|error| why(&error)));
     Published { results, ended }
+}
+
+/// Tells which messages came back. Where confirmations are missing, one of them may have been to bring the return of a
+/// message that is confirmed: then those that are there brought a return of one that is not, for each confirmation brings
+/// the oldest return that waits. So nothing is certain then.
+fn tell_returned(
+    window: &[&Message],
+    returned: &HashSet<ShortString>,
+    results: &mut [Option<Result<(), Refusal>>],
+) {
+    let mut of_confirmed = 0;
+    for (message, result) in window.iter().zip(results.iter_mut()) {
+        if result.is_some() && message.id().is_some_and(|id| returned.contains(id)) {
+            *result = Some(Err(Refusal::Unroutable));
+            of_confirmed += 1;
+        }
+    }
+    if of_confirmed < returned.len() && results.contains(&None) {
+        results.fill(None);
+    }
 }
 
 async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {
@@ -155,4 +171,49 @@ fn why(error: &Error) -> Ended {
         }
         _ => Refusal::Unconfirmed(words(error)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::BasicProperties;
+
+    use super::*;
+
+    fn message(id: &str) -> Message {
+        Message {
+            exchange: "".into(),
+            routing_key: "".into(),
+            properties: BasicProperties::default().with_message_id(id.into()),
+            body: Vec::new(),
+        }
+    }
+
+    fn told(
+        returned: &[&str],
+        mut results: [Option<Result<(), Refusal>>; 3],
+    ) -> [Option<Result<(), Refusal>>; 3] {
+        let messages = ["a", "b", "c"].map(message);
+        let returned = returned.iter().map(|id| ShortString::from(*id)).collect();
+        tell_returned(&messages.each_ref(), &returned, &mut results);
+        results
+    }
+
+    #[test]
+    fn what_came_back_is_told_whosever_confirmation_brought_it() {
+        let all = [Some(Ok(())), Some(Ok(())), Some(Ok(()))];
+        let unroutable = Some(Err(Refusal::Unroutable));
+        assert_eq!(
+            told(&["b"], all.clone()),
+            [Some(Ok(())), unroutable, Some(Ok(()))]
+        );
+        assert_eq!(told(&[], all.clone()), all);
+    }
+
+    /// The confirmation of `a` brought `b`; `a` itself may have come back with the one of `b`, which is missing.
+    #[test]
+    fn nothing_is_certain_where_the_return_of_a_message_came_before_its_confirmation() {
+        assert_eq!(told(&["b"], [Some(Ok(())), None, None]), [None, None, None]);
+        let apart = [Some(Ok(())), None, None];
+        assert_eq!(told(&[], apart.clone()), apart);
+    }
 }

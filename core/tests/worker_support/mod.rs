@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use celerysalt::event::{Event, Mode};
 use celerysalt::handler::{Context, HandlerDef, HandlerError, HandlerOptions, VersionSpec};
+use celerysalt::testing::TestBus;
 use celerysalt::worker::handler_fn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,43 @@ where
         handler: Arc::new(handler_fn(function)),
     }
 }
+
+pub(crate) async fn bus(handlers: impl IntoIterator<Item = HandlerDef>) -> TestBus {
+    TestBus::builder().handlers(handlers).build().await.unwrap()
+}
+
+/// Fails always, and writes the second at which it ran.
+pub(crate) fn failing(log: &Log, name: &str, error: HandlerError) -> HandlerDef {
+    let log = log.clone();
+    def(name, move |cx| {
+        let (log, error) = (log.clone(), error.clone());
+        async move {
+            let second = cx.clock.now().timestamp() - 1_767_225_600;
+            log.write(format!("{}@{second}", cx.retries));
+            Err(error)
+        }
+    })
+}
+
+/// A request that nobody has linked: only the caller checks.
+#[allow(unused_macros)]
+macro_rules! request {
+    ($request:ident, $topic:literal, $response:ty, $error:ty) => {
+        impl celerysalt::event::Event for $request {
+            const TOPIC: &'static str = $topic;
+            const VERSION: &'static str = "v1";
+            const NAME: &'static str = stringify!($request);
+            const MODE: celerysalt::event::Mode = celerysalt::event::Mode::Rpc;
+        }
+
+        impl celerysalt::event::Request for $request {
+            type Response = $response;
+            type Error = $error;
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use request;
 
 pub(crate) fn with(def: HandlerDef, set: impl FnOnce(&mut HandlerOptions)) -> HandlerDef {
     let mut def = def;

@@ -94,7 +94,20 @@ const PENDING: OwnTable = (
 
 const HISTORY: OwnTable = (
     "celerysalt_transitions",
-    &["id", "aggregate", "field", "correlation_id"],
+    &[
+        "id",
+        "model",
+        "aggregate",
+        "operation",
+        "field",
+        "old_value",
+        "new_value",
+        "rule_id",
+        "event_id",
+        "actor",
+        "at",
+        "correlation_id",
+    ],
 );
 
 impl TableCheck {

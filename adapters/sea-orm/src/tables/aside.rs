@@ -52,10 +52,9 @@ pub(crate) async fn take_aside<C: ConnectionTrait>(
         return Ok(None);
     };
     pending::delete_intents(db, &[id]).await?;
-    let aside = intent
-        .row_key
-        .and_then(|aside| serde_json::from_value::<Aside>(aside).ok());
-    Ok(aside.map(|aside| Plan {
+    let aside: Aside = serde_json::from_value(intent.row_key.unwrap_or_default())
+        .map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(Some(Plan {
         events: aside.events,
         transitions: aside.transitions,
         intents: aside.intents,
