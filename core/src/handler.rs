@@ -74,6 +74,9 @@ pub struct HandlerOptions {
     pub acks_late: bool,
     /// Deliver again when the worker dies in the handler (true, the default here); else dead-letter.
     pub reject_on_worker_lost: bool,
+    /// The queue that it takes its events from; `None` is the service's own. Delivery in the process has no queues and
+    /// does not ask.
+    pub queue: Option<String>,
 }
 
 impl Default for HandlerOptions {
@@ -90,6 +93,7 @@ impl Default for HandlerOptions {
             priority: None,
             acks_late: true,
             reject_on_worker_lost: true,
+            queue: None,
         }
     }
 }

@@ -39,6 +39,7 @@ async fn plain(event: OrderPaid) {
     priority = 5,
     acks_late = false,
     reject_on_worker_lost = false,
+    queue = "audits",
 )]
 async fn with_options() {}
 
@@ -77,6 +78,7 @@ fn options_are_taken_over() {
         priority: Some(5),
         acks_late: false,
         reject_on_worker_lost: false,
+        queue: Some("audits".to_owned()),
     };
     assert_eq!(def.options, expected);
     let numbers = handler("subscribe::with_numbers").options;

@@ -96,6 +96,10 @@ impl Broker for Sulky {
         self.broker.declare(queue).await
     }
 
+    async fn unbind(&self, queue: &str, patterns: &[String]) -> Result<(), BrokerError> {
+        self.broker.unbind(queue, patterns).await
+    }
+
     fn declare_every(&self) -> Option<Duration> {
         self.declare_every
     }

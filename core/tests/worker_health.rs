@@ -16,13 +16,15 @@ use celerysalt::testing::TestClock;
 use celerysalt::worker::{Health, Worker, WorkerState};
 use serde_json::Value;
 use tokio::sync::{Semaphore, oneshot, watch};
-use worker_support::{Log, def, paid};
+use worker_support::{Log, def, paid, with};
 
 /// A broker whose connections a test cuts and mends.
 #[derive(Clone)]
 struct Line {
     broker: MemoryBroker,
     up: Arc<watch::Sender<bool>>,
+    /// Consumers of this queue are lost as soon as they are there.
+    lost_queue: Arc<watch::Sender<Option<String>>>,
 }
 
 impl Line {
@@ -30,6 +32,7 @@ impl Line {
         Self {
             broker: MemoryBroker::new(Arc::new(clock.clone())),
             up: Arc::new(watch::Sender::new(up)),
+            lost_queue: Arc::default(),
         }
     }
 }
@@ -50,13 +53,20 @@ impl Broker for Line {
         }
     }
 
+    async fn unbind(&self, queue: &str, patterns: &[String]) -> Result<(), BrokerError> {
+        self.broker.unbind(queue, patterns).await
+    }
+
     async fn consume(
         &self,
         queue: &str,
         prefetch: usize,
     ) -> Result<Box<dyn Consumer>, BrokerError> {
         let inner = self.broker.consume(queue, prefetch).await?;
-        let up = self.up.subscribe();
+        let up = match self.lost_queue.borrow().as_deref() == Some(queue) {
+            true => watch::Sender::new(false).subscribe(),
+            false => self.up.subscribe(),
+        };
         Ok(Box::new(OnLine { inner, up }))
     }
 }
@@ -129,6 +139,50 @@ async fn a_worker_is_ready_while_it_consumes_and_only_then() {
     shutdown.send(()).unwrap();
     running.await.unwrap().unwrap();
     assert!(!health.is_live() && !health.is_ready(), "it has ended");
+}
+
+/// One queue that cannot be taken from is enough for not being ready; the other one is taken from all the same.
+#[tokio::test]
+async fn a_worker_of_several_queues_is_ready_when_all_of_them_are() {
+    let clock = TestClock::new();
+    let line = Line::new(&clock, true);
+    let log = Log::default();
+    let slow = with(log.handler("report"), |o| {
+        o.queue = Some("slow".to_owned());
+    });
+    let worker = Worker::builder(Arc::new(line.clone()), "svc")
+        .clock(Arc::new(clock.clone()))
+        .handlers([log.handler("mail"), slow])
+        .build()
+        .unwrap();
+    let health = worker.health();
+    line.lost_queue.send_replace(Some("slow".to_owned()));
+    let running = tokio::spawn(worker.run(std::future::pending()));
+    until(&health, WorkerState::Disconnected).await;
+    let state = |queue: &str| health.snapshot().queues[queue];
+    for _ in 0..10_000 {
+        if state("svc") == WorkerState::Consuming {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(state("svc"), WorkerState::Consuming);
+    assert_eq!(state("slow"), WorkerState::Disconnected);
+    assert!(health.is_live() && !health.is_ready());
+
+    line.lost_queue.send_replace(None);
+    clock.until_sleepers(1).await;
+    clock.advance_to_next();
+    until(&health, WorkerState::Consuming).await;
+    assert!(health.is_ready());
+    let json = serde_json::to_value(health.snapshot()).unwrap();
+    assert_eq!(
+        json["queues"],
+        serde_json::json!({"slow": "consuming", "svc": "consuming"})
+    );
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert_eq!(state("slow"), WorkerState::Ended);
 }
 
 #[tokio::test]

@@ -145,6 +145,7 @@ pub fn event_error(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `priority = 5` | none | of messages that have none of their own |
 /// | `acks_late = false` | `true` | |
 /// | `reject_on_worker_lost = false` | `true` | |
+/// | `queue = "…"` | the service's own | the queue that it takes its events from |
 /// | `crate = path` | `::celerysalt` | where celerysalt is, when it is re-exported |
 #[proc_macro_attribute]
 pub fn subscribe(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -261,6 +261,17 @@ impl Broker for AmqpBroker {
         .await
     }
 
+    async fn unbind(&self, queue: &str, patterns: &[String]) -> Result<(), BrokerError> {
+        check_name(queue)?;
+        let channel = self.0.consume_link.channel().await?;
+        Declaring {
+            channel: &channel,
+            settings: &self.0.settings,
+        }
+        .unbind(queue, patterns)
+        .await
+    }
+
     async fn consume(
         &self,
         queue: &str,

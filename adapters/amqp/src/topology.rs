@@ -94,6 +94,20 @@ impl Declaring<'_> {
         self.bind(&spec.name, &delivery, &pattern).await
     }
 
+    /// Takes these patterns' events away from a queue.
+    pub(crate) async fn unbind(&self, queue: &str, patterns: &[String]) -> Result<(), BrokerError> {
+        for pattern in patterns {
+            let unbound = self.channel.queue_unbind(
+                short("name of a queue", queue)?,
+                short("name of an exchange", &self.settings.exchange)?,
+                short("pattern of a binding", pattern)?,
+                FieldTable::default(),
+            );
+            self.asked(queue, unbound).await?;
+        }
+        Ok(())
+    }
+
     /// The levels of delays. Their queues are quorum queues that pass on at least once: a message on its way from level
     /// to level survives a restart of the broker.
     pub(crate) async fn delays(&self) -> Result<(), BrokerError> {

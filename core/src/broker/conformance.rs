@@ -44,8 +44,8 @@ pub use holding::{
     prefetch_bounds_what_is_held, what_is_not_settled_comes_back_counted,
 };
 pub use routing::{
-    declares_idempotently, envelopes_come_back_whole, every_bound_queue_gets_one_copy,
-    exactly_the_unroutable_are_reported,
+    bindings_are_taken_away, declares_idempotently, envelopes_come_back_whole,
+    every_bound_queue_gets_one_copy, exactly_the_unroutable_are_reported,
 };
 pub use stopping::a_stopped_consumer_gives_back_and_settles_on;
 pub use waiting::{
@@ -76,6 +76,7 @@ macro_rules! broker_conformance {
     ($subject:ty) => {
         $crate::broker_conformance!($subject:
             every_bound_queue_gets_one_copy, exactly_the_unroutable_are_reported, declares_idempotently,
+            bindings_are_taken_away,
             envelopes_come_back_whole, higher_priority_goes_first, prefetch_bounds_what_is_held,
             what_is_not_settled_comes_back_counted, a_dropped_consumer_gives_back, an_eta_waits_in_the_broker,
             a_retry_is_for_one_handler, a_requeue_is_not_counted, a_requeue_may_wait,

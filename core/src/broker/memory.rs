@@ -181,7 +181,7 @@ impl Broker for MemoryBroker {
     }
 
     async fn declare(&self, spec: &QueueSpec) -> Result<(), BrokerError> {
-        let patterns = parse_bindings(spec)?;
+        let patterns = parse_bindings(&spec.name, &spec.bindings)?;
         let mut state = self.0.lock();
         state.check_open()?;
         let queue = state
@@ -203,6 +203,14 @@ impl Broker for MemoryBroker {
             }
         }
         Ok(())
+    }
+
+    async fn unbind(&self, queue: &str, patterns: &[String]) -> Result<(), BrokerError> {
+        let gone = parse_bindings(queue, patterns)?;
+        self.0.lock().check_open()?;
+        self.0.with_queue(queue, |queue| {
+            queue.bindings.retain(|pattern| !gone.contains(pattern));
+        })
     }
 
     async fn consume(
@@ -227,14 +235,14 @@ impl Broker for MemoryBroker {
     }
 }
 
-fn parse_bindings(spec: &QueueSpec) -> Result<Vec<TopicPattern>, BrokerError> {
+fn parse_bindings(queue: &str, patterns: &[String]) -> Result<Vec<TopicPattern>, BrokerError> {
     let parse = |binding: &String| {
         binding.parse().map_err(|error| BrokerError::Queue {
-            queue: spec.name.clone(),
+            queue: queue.to_owned(),
             reason: format!("binding: {error}"),
         })
     };
-    spec.bindings.iter().map(parse).collect()
+    patterns.iter().map(parse).collect()
 }
 
 #[async_trait]

@@ -32,6 +32,10 @@ pub trait Broker: Send + Sync + 'static {
     /// error that names it.
     async fn declare(&self, queue: &QueueSpec) -> Result<(), BrokerError>;
 
+    /// Takes bindings away from a declared queue, by their patterns; what came by them stays in the queue. Idempotent:
+    /// a pattern that is not bound is no error.
+    async fn unbind(&self, queue: &str, patterns: &[String]) -> Result<(), BrokerError>;
+
     /// Starts to take from a declared queue; at most `prefetch` unsettled deliveries at a time (0: no bound).
     /// The order is priority first, then first in first out. A message is not delivered before its `eta`;
     /// one that waits takes no place among the `prefetch`. One that has expired is delivered all the same: what
@@ -60,7 +64,7 @@ pub type SharedBroker = Arc<dyn Broker>;
 /// A service's queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSpec {
-    /// The queue's name, one a service.
+    /// The queue's name.
     pub name: String,
     /// Topic patterns bound to it.
     pub bindings: Vec<String>,

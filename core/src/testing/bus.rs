@@ -212,21 +212,37 @@ impl TestBus {
 
     /// What handlers gave up, oldest first.
     pub async fn dead_letters(&self) -> Vec<DeadLetter> {
-        let all = DeadSelection::All;
-        let letters = self.recorder.broker.list(QUEUE, &all, usize::MAX).await;
-        // The queue is there since the bus was built.
-        letters.unwrap_or_default()
+        let (all, mut dead) = (DeadSelection::All, Vec::new());
+        for queue in self.recorder.broker.queues() {
+            // It is there: queues of the bus in memory are never deleted.
+            let letters = self.recorder.broker.list(&queue, &all, usize::MAX).await;
+            dead.extend(letters.unwrap_or_default());
+        }
+        dead.sort_by_key(|letter| letter.died_at);
+        dead
     }
 
-    /// Puts all dead letters back into the queue; returns how many.
+    /// Puts all dead letters back into their queues; returns how many.
     pub async fn replay_dead_letters(&self) -> usize {
-        let replayed = self.recorder.broker.replay(QUEUE, &DeadSelection::All);
-        replayed.await.unwrap_or_default()
+        let mut count = 0;
+        for queue in self.recorder.broker.queues() {
+            let replayed = self.recorder.broker.replay(&queue, &DeadSelection::All);
+            count += replayed.await.unwrap_or_default();
+        }
+        count
     }
 
-    /// What is ready, waits, runs and is dead on the bus.
+    /// What is ready, waits, runs and is dead on the bus, in all of its queues.
     pub fn stats(&self) -> QueueStats {
-        self.recorder.broker.stats(QUEUE).unwrap_or_default()
+        let mut all = QueueStats::default();
+        for queue in self.recorder.broker.queues() {
+            let one = self.recorder.broker.stats(&queue).unwrap_or_default();
+            all.ready += one.ready;
+            all.delayed += one.delayed;
+            all.unsettled += one.unsettled;
+            all.dead += one.dead;
+        }
+        all
     }
 }
 

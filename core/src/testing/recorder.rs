@@ -50,6 +50,10 @@ impl Broker for Recorder {
         self.broker.declare(queue).await
     }
 
+    async fn unbind(&self, queue: &str, patterns: &[String]) -> Result<(), BrokerError> {
+        self.broker.unbind(queue, patterns).await
+    }
+
     async fn consume(
         &self,
         queue: &str,

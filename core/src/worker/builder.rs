@@ -1,12 +1,14 @@
 //! How a worker is set up.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::queues::{Layout, select};
 use super::run::{Limits, Worker};
 use super::service::Setup;
 use super::{Jitter, WorkerError};
-use crate::broker::{QueueSpec, SharedBroker};
+use crate::broker::SharedBroker;
 use crate::clock::SharedClock;
 use crate::handler::HandlerDef;
 use crate::rpc::SharedResultBackend;
@@ -16,6 +18,7 @@ pub struct WorkerBuilder {
     broker: SharedBroker,
     service: String,
     queue: Option<String>,
+    queues: Option<BTreeSet<String>>,
     max_priority: u8,
     prefetch_multiplier: usize,
     crash_limit: u32,
@@ -29,6 +32,7 @@ impl WorkerBuilder {
             broker,
             service,
             queue: None,
+            queues: None,
             max_priority: 10,
             prefetch_multiplier: 1,
             crash_limit: 3,
@@ -37,34 +41,48 @@ impl WorkerBuilder {
         }
     }
 
-    /// The queue's name; the service's unless told. A worker takes from one queue: a process that wants several runs a
-    /// worker for each, with the handlers that belong to it.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use celerysalt::handler::{HandlerDef, HandlerOptions, VersionSpec};
-    /// # use celerysalt::worker::handler_fn;
-    /// # let def = |name: &str, pattern: &str| HandlerDef { name: name.into(), pattern: pattern.into(),
-    /// #     version: VersionSpec::Latest, options: HandlerOptions::default(),
-    /// #     handler: std::sync::Arc::new(handler_fn(|_| async { Ok(serde_json::Value::Null) })) };
-    /// # let (mail, report) = (def("mail", "order.*"), def("report", "report.*"));
-    /// # let shutdown = async || {};
-    /// use std::sync::Arc;
-    /// use celerysalt::broker::MemoryBroker;
-    /// use celerysalt::worker::Worker;
-    ///
-    /// let broker = Arc::new(MemoryBroker::default());
-    /// let mails = Worker::builder(broker.clone(), "shop").handlers([mail]).concurrency(16).build()?;
-    /// let reports = Worker::builder(broker, "shop").queue("shop-reports").handlers([report]).concurrency(1).build()?;
-    /// tokio::try_join!(mails.run(shutdown()), reports.run(shutdown()))?;
-    /// # Ok(()) }
-    /// ```
+    /// The name of the service's own queue, from which every handler takes that names no other
+    /// ([`HandlerOptions::queue`](crate::handler::HandlerOptions::queue)); the service's name unless told.
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.queue = Some(name.into());
         self
     }
 
-    /// The queue's highest priority; 10 unless told, as celery-salt declares it.
+    /// Takes from these of its handlers' queues, as Celery's `worker -Q`; from all of them unless told. The others are
+    /// declared as well, and what comes to them waits for a worker that takes from them. Two calls add up.
+    ///
+    /// Reports that may not stand in the way of mails, one at a time in the same process:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use celerysalt::handler::{HandlerDef, HandlerOptions, VersionSpec};
+    /// # use celerysalt::worker::handler_fn;
+    /// # let def = |name: &str, queue: Option<&str>| HandlerDef { name: name.into(), pattern: "order.*".into(),
+    /// #     version: VersionSpec::Latest,
+    /// #     options: HandlerOptions { queue: queue.map(str::to_owned), ..HandlerOptions::default() },
+    /// #     handler: std::sync::Arc::new(handler_fn(|_| async { Ok(serde_json::Value::Null) })) };
+    /// # let handlers = || [def("mail", None), def("report", Some("shop-reports"))];
+    /// # let shutdown = async || {};
+    /// use std::sync::Arc;
+    /// use celerysalt::broker::MemoryBroker;
+    /// use celerysalt::worker::Worker;
+    ///
+    /// // #[subscribe("order.*")] async fn mail(…)
+    /// // #[subscribe("order.*", queue = "shop-reports")] async fn report(…)
+    /// let broker = Arc::new(MemoryBroker::default());
+    /// let worker = || Worker::builder(broker.clone(), "shop").handlers(handlers());
+    /// let mails = worker().queues(["shop"]).concurrency(16).build()?;
+    /// let reports = worker().queues(["shop-reports"]).concurrency(1).build()?;
+    /// tokio::try_join!(mails.run(shutdown()), reports.run(shutdown()))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn queues(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let named = self.queues.get_or_insert_default();
+        named.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// The queues' highest priority; 10 unless told, as celery-salt declares it.
     pub fn max_priority(mut self, highest: u8) -> Self {
         self.max_priority = highest;
         self
@@ -88,14 +106,16 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many events are handled at a time; as many as the machine has cores unless told, as in Celery.
+    /// How many events are handled at a time, of all queues together; as many as the machine has cores unless told, as in
+    /// Celery.
     pub fn concurrency(mut self, events: usize) -> Self {
         self.setup.concurrency = events.max(1);
         self
     }
 
     /// How many events are taken from the broker for each that is handled: 1 unless told, as in celery-salt
-    /// (Celery: 4). What is taken and not yet handled starts by its handlers' `priority`.
+    /// (Celery: 4). What is taken and not yet handled starts by its handlers' `priority`. With several queues the broker
+    /// may set aside as many from each.
     pub fn prefetch_multiplier(mut self, events: usize) -> Self {
         self.prefetch_multiplier = events.max(1);
         self
@@ -130,22 +150,22 @@ impl WorkerBuilder {
     /// The worker.
     ///
     /// # Errors
-    /// [`WorkerError::NoHandlers`], [`WorkerError::DuplicateHandler`], [`WorkerError::Pattern`].
+    /// [`WorkerError::NoHandlers`], [`WorkerError::DuplicateHandler`], [`WorkerError::Pattern`],
+    /// [`WorkerError::UnknownQueue`], [`WorkerError::NoQueues`].
     pub fn build(mut self) -> Result<Worker, WorkerError> {
         let concurrency = self.setup.concurrency;
         self.setup.system = self.broker.system();
         let service = self.setup.build(&self.service)?;
-        let queue = QueueSpec {
-            name: self.queue.unwrap_or(self.service),
-            bindings: service.table.patterns(),
-            max_priority: self.max_priority,
-        };
+        let own = self.queue.unwrap_or(self.service);
+        let tables = service.table.by_queue(&own);
+        let layout = Layout::new(&tables, self.max_priority);
+        let queues = select(tables, self.queues)?;
         let limits = Limits {
             concurrency,
             prefetch: concurrency.saturating_mul(self.prefetch_multiplier),
             crash_limit: self.crash_limit,
             shutdown_time: self.shutdown_time,
         };
-        Ok(Worker::new(self.broker, queue, service, limits))
+        Ok(Worker::new(self.broker, layout, queues, service, limits))
     }
 }

@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use super::answers::{Answers, no_handlers};
+use super::queues::WorkerQueue;
 use super::runner::{Fault, Outcome};
 use super::service::Service;
 use crate::broker::{BrokerError, DeadReason, Delivery};
@@ -26,6 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 pub(super) struct Handling {
     service: Arc<Service>,
+    queue: Arc<WorkerQueue>,
     delivery: Delivery,
     crash_limit: u32,
 }
@@ -44,9 +46,15 @@ struct Plan {
 }
 
 impl Handling {
-    pub(super) fn new(service: Arc<Service>, delivery: Delivery, crash_limit: u32) -> Self {
+    pub(super) fn new(
+        service: Arc<Service>,
+        queue: Arc<WorkerQueue>,
+        delivery: Delivery,
+        crash_limit: u32,
+    ) -> Self {
         Self {
             service,
+            queue,
             delivery,
             crash_limit,
         }
@@ -67,7 +75,7 @@ impl Handling {
         if self.settle_by_time().await? || self.settle_crashed().await? {
             return Ok(());
         }
-        let handlers = self.handlers();
+        let handlers = self.queue.handlers(&self.service.table, &self.delivery);
         if handlers.is_empty() {
             return self.settle_unhandled().await;
         }
@@ -242,9 +250,13 @@ impl Handling {
             event_id = %envelope.id,
             topic = %envelope.topic,
             version = envelope.version,
-            "no handler of this service takes the event"
+            queue = self.queue.name(),
+            "no handler of this queue takes the event"
         );
-        no_handlers(envelope, &self.service).await;
+        // Those of another queue get it there, and answer.
+        if self.service.table.matching(envelope).is_empty() {
+            no_handlers(envelope, &self.service).await;
+        }
         self.delivery.settle.ack().await
     }
 
@@ -258,14 +270,6 @@ impl Handling {
         self.dead_letter(reason).await?;
         answers.send().await;
         self.delivery.settle.ack().await
-    }
-
-    fn handlers(&self) -> Vec<Arc<HandlerDef>> {
-        let table = &self.service.table;
-        match &self.delivery.target {
-            Some(name) => table.by_name(name).cloned().into_iter().collect(),
-            None => table.matching(&self.delivery.envelope),
-        }
     }
 
     fn plan(&self, handlers: Vec<Arc<HandlerDef>>) -> Plan {

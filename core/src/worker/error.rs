@@ -26,6 +26,22 @@ pub enum WorkerError {
         /// The name.
         name: String,
     },
+    /// The worker is to take from a queue that is neither the service's own nor one of its handlers.
+    #[error(
+        "no handler takes from queue `{queue}`; take one of `{}`, or give a handler `queue = \"{queue}\"`",
+        known.join("`, `")
+    )]
+    UnknownQueue {
+        /// The queue.
+        queue: String,
+        /// The service's own queue and those of its handlers.
+        known: Vec<String>,
+    },
+    /// The worker is to take from no queue at all.
+    #[error(
+        "the worker is given no queue to take from; name one, or leave `queues` away for all of them"
+    )]
+    NoQueues,
     /// A handler subscribes to what is no topic pattern.
     #[error("handler `{handler}`: {source}")]
     Pattern {

@@ -1,5 +1,6 @@
 //! How a worker is, for liveness and readiness probes.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -30,29 +31,31 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HealthSnapshot {
-    /// What it does.
+    /// What it does; of several queues as at the one that is worst off.
     pub state: WorkerState,
+    /// What it does at each of its queues.
+    pub queues: BTreeMap<String, WorkerState>,
     /// Since when it does.
     pub since: DateTime<Utc>,
     /// How many events are being handled.
     pub in_flight: usize,
     /// How many events were taken and wait for a free place.
     pub waiting: usize,
-    /// When the last event was taken from the queue.
+    /// When the last event was taken from a queue.
     pub last_delivery: Option<DateTime<Utc>>,
     /// Why the broker could not be reached at the last try, without secrets; nothing while it can.
     pub error: Option<String>,
 }
 
-/// What a worker does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What a worker does, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WorkerState {
-    /// It has not reached its queue yet.
-    Starting,
-    /// It takes events from its queue.
+    /// It takes events from its queues.
     Consuming,
+    /// It has not reached its queues yet.
+    Starting,
     /// It has lost the broker and tries to reach it again.
     Disconnected,
     /// It takes nothing more and lets its handlers end.
@@ -62,9 +65,11 @@ pub enum WorkerState {
 }
 
 impl Health {
-    pub(super) fn new(clock: SharedClock) -> Self {
+    pub(super) fn new(clock: SharedClock, queues: impl IntoIterator<Item = String>) -> Self {
+        let starting = |queue| (queue, WorkerState::Starting);
         let now = HealthSnapshot {
             state: WorkerState::Starting,
+            queues: queues.into_iter().map(starting).collect(),
             since: clock.now(),
             in_flight: 0,
             waiting: 0,
@@ -83,7 +88,7 @@ impl Health {
         self.lock().state != WorkerState::Ended
     }
 
-    /// Whether the worker takes events from its queue: not before it has reached it, not while the broker is
+    /// Whether the worker takes events from all of its queues: not before it has reached them, not while the broker is
     /// lost, and not from the shutdown on.
     pub fn is_ready(&self) -> bool {
         self.lock().state == WorkerState::Consuming
@@ -94,9 +99,25 @@ impl Health {
         self.lock().clone()
     }
 
+    /// What it does at all of its queues.
     pub(super) fn enter(&self, state: WorkerState) {
+        self.change(|queues| queues.values_mut().for_each(|queue| *queue = state));
+    }
+
+    /// What it does at one of its queues.
+    pub(super) fn enter_queue(&self, queue: &str, state: WorkerState) {
+        self.change(|queues| {
+            if let Some(queue) = queues.get_mut(queue) {
+                *queue = state;
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, WorkerState>)) {
         let since = self.0.clock.now();
         let mut now = self.lock();
+        change(&mut now.queues);
+        let state = now.queues.values().max().copied().unwrap_or(now.state);
         if now.state != state {
             (now.state, now.since) = (state, since);
         }

@@ -9,7 +9,8 @@ use futures::stream;
 use tokio::sync::Mutex;
 
 use super::health::{Health, WorkerState};
-use crate::broker::{BrokerError, Consumer, Delivery, QueueSpec, SharedBroker};
+use super::queues::{Layout, WorkerQueue};
+use crate::broker::{BrokerError, Consumer, Delivery, SharedBroker};
 use crate::clock::{self, SharedClock};
 
 /// The first wait after the broker was lost.
@@ -19,7 +20,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Intake {
     broker: SharedBroker,
-    queue: QueueSpec,
+    layout: Arc<Layout>,
+    queue: String,
     prefetch: usize,
     clock: SharedClock,
     health: Health,
@@ -34,25 +36,40 @@ struct Taking {
     declare_at: Option<DateTime<Utc>>,
 }
 
-/// The deliveries of a queue, declared first. Ends with an error when the queue cannot be used; a broker that is
-/// not reachable is tried again.
-pub(super) fn deliveries(intake: Arc<Intake>) -> impl Stream<Item = Result<Delivery, BrokerError>> {
-    stream::try_unfold(intake, |intake| async move {
-        let delivery = intake.next().await?;
-        Ok(Some((delivery, intake)))
+/// A delivery, and where it comes from.
+pub(super) type Taken = (Arc<WorkerQueue>, Delivery);
+
+/// The deliveries of several queues, declared first: of each in turn, where more than one has some. Ends with an error
+/// when a queue cannot be used; a broker that is not reachable is tried again.
+pub(super) fn deliveries(
+    queues: &[Arc<WorkerQueue>],
+) -> impl Stream<Item = Result<Taken, BrokerError>> + use<> {
+    stream::select_all(
+        queues
+            .iter()
+            .map(|queue| Box::pin(taken(Arc::clone(queue)))),
+    )
+}
+
+fn taken(queue: Arc<WorkerQueue>) -> impl Stream<Item = Result<Taken, BrokerError>> {
+    stream::try_unfold(queue, |queue| async move {
+        let delivery = queue.intake.next().await?;
+        Ok(Some(((Arc::clone(&queue), delivery), queue)))
     })
 }
 
 impl Intake {
     pub(super) fn new(
         broker: SharedBroker,
-        queue: QueueSpec,
+        layout: Arc<Layout>,
+        queue: String,
         prefetch: usize,
         clock: SharedClock,
         health: Health,
     ) -> Self {
         Self {
             broker,
+            layout,
             queue,
             prefetch,
             clock,
@@ -61,12 +78,12 @@ impl Intake {
         }
     }
 
-    pub(super) fn queue(&self) -> &QueueSpec {
+    pub(super) fn queue(&self) -> &str {
         &self.queue
     }
 
-    pub(super) async fn declare(&self) -> Result<(), BrokerError> {
-        self.broker.declare(&self.queue).await
+    async fn declare(&self) -> Result<(), BrokerError> {
+        self.layout.declare(&*self.broker).await
     }
 
     /// Takes nothing more. The stream of deliveries must be gone.
@@ -88,11 +105,9 @@ impl Intake {
                 return Ok(delivery);
             }
             *held = None;
-            self.health.enter(WorkerState::Disconnected);
-            tracing::warn!(
-                queue = self.queue.name,
-                "lost the consumer; connecting again"
-            );
+            self.health
+                .enter_queue(&self.queue, WorkerState::Disconnected);
+            tracing::warn!(queue = self.queue, "lost the consumer; connecting again");
             // One that gave nothing may be lost again at once, and again.
             if fresh {
                 self.clock.sleep(FIRST_WAIT).await;
@@ -114,7 +129,7 @@ impl Intake {
                 delivery = taking.consumer.next() => return delivery,
             }
             if let Err(error) = self.declare().await {
-                tracing::warn!(%error, queue = self.queue.name, "could not declare the queue anew");
+                tracing::warn!(%error, queue = self.queue, "could not declare the queue anew");
             }
             taking.declare_at = self.declare_at();
         }
@@ -131,7 +146,7 @@ impl Intake {
             match self.try_connect().await {
                 Err(error @ BrokerError::Unreachable { .. }) => {
                     self.health.not_reached(&error);
-                    tracing::warn!(%error, queue = self.queue.name, ?wait, "trying again");
+                    tracing::warn!(%error, queue = self.queue, ?wait, "trying again");
                     self.clock.sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
@@ -142,8 +157,8 @@ impl Intake {
 
     async fn try_connect(&self) -> Result<Taking, BrokerError> {
         self.declare().await?;
-        let consumer = self.broker.consume(&self.queue.name, self.prefetch).await?;
-        self.health.enter(WorkerState::Consuming);
+        let consumer = self.broker.consume(&self.queue, self.prefetch).await?;
+        self.health.enter_queue(&self.queue, WorkerState::Consuming);
         Ok(Taking {
             consumer,
             declare_at: self.declare_at(),

@@ -25,6 +25,7 @@ mod health;
 mod in_process;
 mod intake;
 mod part;
+mod queues;
 mod rate;
 mod retry;
 mod room;

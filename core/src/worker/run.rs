@@ -1,26 +1,29 @@
 //! The worker's life: take, start, shut down.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::watch;
 
 use super::delivery::Handling;
 use super::health::{Health, Life, WorkerState};
-use super::intake::{Intake, deliveries};
+use super::intake::{Intake, Taken, deliveries};
+use super::queues::{Layout, WorkerQueue};
 use super::room::WaitingRoom;
 use super::service::Service;
 use super::tasks::{Placement, Tasks};
-use super::{WorkerBuilder, WorkerError};
-use crate::broker::{BrokerError, Delivery, QueueSpec, SharedBroker};
+use super::{HandlerTable, WorkerBuilder, WorkerError};
+use crate::broker::{BrokerError, SharedBroker};
 use crate::telemetry::{self, count};
 
 /// How long it may take to return what is not done when the shutdown time is over.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Takes events from a service's queue and runs its handlers; see the [module](super) for what becomes of them.
+/// Takes events from a service's queues and runs its handlers; see the [module](super) for what becomes of them.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,7 +45,9 @@ const GRACE: Duration = Duration::from_secs(15);
 /// # Ok(()) }
 /// ```
 pub struct Worker {
-    intake: Arc<Intake>,
+    broker: SharedBroker,
+    layout: Arc<Layout>,
+    queues: Vec<Arc<WorkerQueue>>,
     service: Arc<Service>,
     limits: Limits,
     life: Life,
@@ -63,15 +68,28 @@ impl Worker {
 
     pub(super) fn new(
         broker: SharedBroker,
-        queue: QueueSpec,
+        layout: Layout,
+        queues: BTreeMap<String, HandlerTable>,
         service: Service,
         limits: Limits,
     ) -> Self {
-        let health = Health::new(Arc::clone(service.clock()));
-        let clock = Arc::clone(service.clock());
-        let intake = Intake::new(broker, queue, limits.prefetch, clock, health.clone());
+        let health = Health::new(Arc::clone(service.clock()), queues.keys().cloned());
+        let layout = Arc::new(layout);
+        let queues = queues.into_iter().map(|(name, table)| {
+            let intake = Intake::new(
+                Arc::clone(&broker),
+                Arc::clone(&layout),
+                name,
+                limits.prefetch,
+                Arc::clone(service.clock()),
+                health.clone(),
+            );
+            Arc::new(WorkerQueue { intake, table })
+        });
         Self {
-            intake: Arc::new(intake),
+            queues: queues.collect(),
+            broker,
+            layout,
             service: Arc::new(service),
             limits,
             life: Life(health),
@@ -83,17 +101,17 @@ impl Worker {
         self.life.0.clone()
     }
 
-    /// Declares the queue with its bindings, without taking from it, so that nothing published from now on
-    /// is unroutable. [`run`](Self::run) does it, too.
+    /// Declares the queues of all handlers with their bindings, without taking from them, so that nothing published from
+    /// now on is unroutable. [`run`](Self::run) does it, too, also for queues that it does not take from.
     ///
     /// # Errors
     /// [`WorkerError::Broker`].
     pub async fn declare(&self) -> Result<(), WorkerError> {
-        Ok(self.intake.declare().await?)
+        Ok(self.layout.declare(&*self.broker).await?)
     }
 
     /// Works until `shutdown` ends. Then takes nothing more, lets running handlers end within the shutdown
-    /// time, and returns to the queue what is not done by then. Dropping the future instead is a crash:
+    /// time, and returns to their queue what is not done by then. Dropping the future instead is a crash:
     /// the broker gives out again what it held.
     ///
     /// # Errors
@@ -142,21 +160,25 @@ impl Worker {
             tasks: Tasks::new(placement),
             stop: watch::Sender::new(false),
         };
-        let queue = self.intake.queue();
-        tracing::info!(
-            queue = queue.name,
-            bindings = ?queue.bindings,
-            concurrency = self.limits.concurrency,
-            "worker starts"
-        );
-        let ended = {
-            let deliveries = std::pin::pin!(deliveries(Arc::clone(&self.intake)));
-            shift.work(deliveries, orders.as_mut()).await
-        };
+        for queue in &self.queues {
+            tracing::info!(
+                queue = queue.name(),
+                bindings = ?queue.table.patterns(),
+                concurrency = self.limits.concurrency,
+                "worker starts"
+            );
+        }
+        let ended = shift.work(deliveries(&self.queues), orders.as_mut()).await;
         self.life.0.enter(WorkerState::ShuttingDown);
         shift.finish(orders).await;
-        tracing::info!(queue = queue.name, "worker ends");
+        for queue in &self.queues {
+            tracing::info!(queue = queue.name(), "worker ends");
+        }
         ended.map_err(WorkerError::from)
+    }
+
+    async fn take_nothing_more(&self) {
+        join_all(self.queues.iter().map(|queue| queue.intake.stop())).await;
     }
 }
 
@@ -171,7 +193,7 @@ struct Shift<'a> {
 impl Shift<'_> {
     async fn work(
         &mut self,
-        mut deliveries: impl Stream<Item = Result<Delivery, BrokerError>> + Unpin,
+        mut deliveries: impl Stream<Item = Result<Taken, BrokerError>> + Unpin,
         mut orders: impl Stream<Item = ()> + Unpin,
     ) -> Result<(), BrokerError> {
         let limits = &self.worker.limits;
@@ -198,26 +220,22 @@ impl Shift<'_> {
     }
 
     /// Lets a delivery wait for its turn, by the message's priority, else its handlers'.
-    fn admit(&mut self, delivery: Delivery) {
+    fn admit(&mut self, taken: Taken) {
         self.worker.life.0.taken();
-        let queue = &self.worker.intake.queue().name;
-        count::consumed(queue, &delivery.envelope.topic);
-        let table = &self.worker.service.table;
+        let (queue, delivery) = &taken;
+        count::consumed(queue.name(), &delivery.envelope.topic);
         let by_handlers = || {
-            let handlers = match &delivery.target {
-                Some(name) => table.by_name(name).cloned().into_iter().collect(),
-                None => table.matching(&delivery.envelope),
-            };
+            let handlers = queue.handlers(&self.worker.service.table, delivery);
             handlers.iter().filter_map(|def| def.options.priority).max()
         };
         let priority = delivery.envelope.meta.priority.or_else(by_handlers);
-        self.room.push(priority.unwrap_or(0), delivery);
+        self.room.push(priority.unwrap_or(0), taken);
     }
 
     fn start_next(&mut self) {
-        if let Some(delivery) = self.room.pop() {
+        if let Some((queue, delivery)) = self.room.pop() {
             let service = Arc::clone(&self.worker.service);
-            let handling = Handling::new(service, delivery, self.worker.limits.crash_limit);
+            let handling = Handling::new(service, queue, delivery, self.worker.limits.crash_limit);
             self.tasks.start(handling.run(self.stop.subscribe()));
         }
     }
@@ -235,7 +253,7 @@ impl Shift<'_> {
         // First of all, or this very worker would be sent again what it gives back.
         let in_time = tokio::select! {
             biased;
-            () = self.worker.intake.stop() => true,
+            () = self.worker.take_nothing_more() => true,
             () = &mut over => false,
         };
         if in_time {
@@ -250,7 +268,7 @@ impl Shift<'_> {
 
     /// Gives back what was not started, and waits for what was.
     async fn end_all(&mut self) {
-        while let Some(delivery) = self.room.pop() {
+        while let Some((_, delivery)) = self.room.pop() {
             if let Err(error) = delivery.settle.requeue(None).await {
                 tracing::warn!(%error, "could not return an event; the broker takes it back itself");
             }

@@ -78,7 +78,7 @@ impl HandlerTable {
         self.entries.get(name).map(|entry| &entry.def)
     }
 
-    /// The topic patterns of all handlers, each once, sorted: a queue's bindings.
+    /// The topic patterns of all handlers, each once, sorted.
     pub fn patterns(&self) -> Vec<String> {
         let mut patterns: Vec<_> = self
             .entries
@@ -88,6 +88,18 @@ impl HandlerTable {
         patterns.sort();
         patterns.dedup();
         patterns
+    }
+
+    /// The handlers of each queue, by its name; `own` is the queue of those that name none. It is there also when all
+    /// name another: they may have had it before.
+    pub(super) fn by_queue(&self, own: &str) -> BTreeMap<String, Self> {
+        let mut queues = BTreeMap::from([(own.to_owned(), Self::default())]);
+        for (name, entry) in &self.entries {
+            let queue = entry.def.options.queue.as_deref().unwrap_or(own);
+            let table = queues.entry(queue.to_owned()).or_default();
+            table.entries.insert(name.clone(), entry.clone());
+        }
+        queues
     }
 
     /// Whether there are no handlers.

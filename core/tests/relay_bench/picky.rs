@@ -57,6 +57,10 @@ impl Broker for Picky {
         Ok(())
     }
 
+    async fn unbind(&self, _: &str, _: &[String]) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
     async fn consume(&self, _: &str, _: usize) -> Result<Box<dyn Consumer>, BrokerError> {
         panic!("the relay consumes nothing")
     }

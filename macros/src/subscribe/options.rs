@@ -40,6 +40,7 @@ enum OptionValue {
     Limit(Seconds),
     Rate(Rate),
     Priority(u8),
+    Queue(LitStr),
 }
 
 const KNOWN: &[&str] = &[
@@ -58,6 +59,7 @@ const KNOWN: &[&str] = &[
     "priority",
     "acks_late",
     "reject_on_worker_lost",
+    "queue",
     "crate",
 ];
 
@@ -194,6 +196,7 @@ fn option_value(option: &str, key: &Ident, input: ParseStream<'_>) -> Result<Opt
         "time_limit" | "soft_time_limit" => OptionValue::Limit(values::limit(input, key)?),
         "rate_limit" => OptionValue::Rate(values::rate(input, key)?),
         "priority" => OptionValue::Priority(values::priority(input, key)?),
+        "queue" => OptionValue::Queue(args::text(input, key, "billing-reports")?),
         _ => OptionValue::Flag(flag(input, key)?),
     })
 }
@@ -228,6 +231,9 @@ impl OptionValue {
                 }
             }
             Self::Priority(priority) => quote!(::core::option::Option::Some(#priority)),
+            Self::Queue(name) => {
+                quote!(::core::option::Option::Some(::std::string::String::from(#name)))
+            }
         }
     }
 }

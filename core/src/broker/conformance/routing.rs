@@ -95,6 +95,34 @@ pub async fn declares_idempotently(subject: &impl Subject) {
         .unwrap();
 }
 
+pub async fn bindings_are_taken_away(subject: &impl Subject) {
+    let bench = Bench::new(subject).await;
+    let other = subject.unique("other");
+    let (all, paid) = (format!("{}.#", bench.word), format!("{}.paid", bench.word));
+    bench.declare(&other, &[&all, &paid]).await.unwrap();
+    let before = bench.publish(bench.event("shipped")).await;
+    let never_bound = format!("{}.never", bench.word);
+    for _ in 0..2 {
+        let gone = [all.clone(), never_bound.clone()];
+        bench.broker.unbind(&other, &gone).await.unwrap();
+    }
+    bench.publish(bench.event("sent")).await;
+    let after = bench.publish(bench.event("paid")).await;
+
+    let mut consumer = bench.broker.consume(&other, 0).await.unwrap();
+    for event in [before, after] {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.envelope.id, event.id, "{}", name(&delivery));
+        delivery.settle.ack().await.unwrap();
+    }
+    assert_quiet(&mut consumer).await;
+    // Another queue's binding of the same pattern stays.
+    let mut own = bench.consume(0).await;
+    for _ in 0..3 {
+        next(&mut own).await.settle.ack().await.unwrap();
+    }
+}
+
 pub async fn envelopes_come_back_whole(subject: &impl Subject) {
     let bench = Bench::new(subject).await;
     let mut event = bench.event("paid.é");
