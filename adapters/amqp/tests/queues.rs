@@ -10,7 +10,7 @@ use std::time::Duration;
 use celerysalt::broker::{DeadLetters, DeadSelection};
 use celerysalt::handler::{HandlerDef, HandlerError};
 use celerysalt::worker::Worker;
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::QueueDeleteOptions;
 use support::Mesh;
 use support::load::{Running, Tally, define, event, eventually, publish_all};
 use support::tries::Tries;
@@ -38,19 +38,6 @@ async fn declare(mesh: &Mesh, queue: &str, handlers: Vec<HandlerDef>) {
     worker.declare().await.unwrap();
 }
 
-/// How many messages wait in a queue.
-async fn waiting(queue: &str) -> u32 {
-    let (connection, channel) = Mesh::channel().await;
-    let passive = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let declared = channel.queue_declare(queue.into(), passive, Default::default());
-    let count = declared.await.unwrap().message_count();
-    connection.close(200, "done".into()).await.unwrap();
-    count
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_queue_has_its_own_events_retries_and_dead_letters() {
     let mesh = Mesh::new();
@@ -70,7 +57,10 @@ async fn each_queue_has_its_own_events_retries_and_dead_letters() {
     declare(&mesh, &own, handlers()).await;
     let event = event("order.paid", 1);
     publish_all(&mesh.broker, vec![event.clone()]).await;
-    assert_eq!((waiting(&own).await, waiting(&slow).await), (1, 1));
+    assert_eq!(
+        (Mesh::waiting(&own).await, Mesh::waiting(&slow).await),
+        (1, 1)
+    );
 
     let worker = Running::start(&mesh.broker, &own, handlers());
     eventually("the retry", async || tries.all().len() == 2).await;
@@ -87,7 +77,10 @@ async fn each_queue_has_its_own_events_retries_and_dead_letters() {
     assert_eq!(letters[0].reason.handler.as_deref(), Some("refuses"));
     assert_eq!(letters[0].origin, slow);
     assert_eq!(dead(&own).await.len(), 0);
-    assert_eq!((waiting(&own).await, waiting(&slow).await), (0, 0));
+    assert_eq!(
+        (Mesh::waiting(&own).await, Mesh::waiting(&slow).await),
+        (0, 0)
+    );
     mesh.remove(&[own, slow]).await;
 }
 
@@ -108,7 +101,10 @@ async fn a_handler_that_moves_to_another_queue_loses_nothing() {
     worker.stop().await;
     let after: Vec<_> = (0..20).map(|n| event("order.paid", n)).collect();
     publish_all(&mesh.broker, after.clone()).await;
-    assert_eq!((waiting(&own).await, waiting(&slow).await), (0, 20));
+    assert_eq!(
+        (Mesh::waiting(&own).await, Mesh::waiting(&slow).await),
+        (0, 20)
+    );
 
     let worker = Running::start(&mesh.broker, &own, vec![mail(), at(&slow, report())]);
     expected.extend(after.iter().map(|event| event.id));
@@ -146,7 +142,7 @@ async fn a_queue_that_is_deleted_comes_back_while_the_other_goes_on() {
     // Refused as unroutable, and published again, until the queue is there.
     let second = publish("order.paid").await;
     reports.until(&BTreeSet::from([second])).await;
-    eventually("nothing is left", async || waiting(&slow).await == 0).await;
+    eventually("nothing is left", async || Mesh::waiting(&slow).await == 0).await;
     worker.stop().await;
     mesh.remove(&[own, slow]).await;
 }

@@ -13,7 +13,8 @@ pub(crate) mod tries;
 use std::io::Write;
 
 use celerysalt_amqp::{AmqpBroker, AmqpBuilder};
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties};
 use uuid::Uuid;
 
@@ -68,6 +69,19 @@ impl Mesh {
             .unwrap();
         let channel = connection.create_channel().await.unwrap();
         (connection, channel)
+    }
+
+    /// How many messages wait in a queue.
+    pub(crate) async fn waiting(queue: &str) -> u32 {
+        let (connection, channel) = Self::channel().await;
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default());
+        let count = declared.await.unwrap().message_count();
+        connection.close(200, "done".into()).await.unwrap();
+        count
     }
 
     /// Removes these queues with their dead letters, and the exchange.
