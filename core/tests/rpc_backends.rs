@@ -8,18 +8,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use celerysalt::broker::MemoryBroker;
-use celerysalt::clock::new_id;
+use celerysalt::clock::{SharedClock, SystemClock, new_id};
 use celerysalt::event::{Envelope, Meta};
 use celerysalt::handler::HandlerDef;
 use celerysalt::publisher::{PublishOptions, Publisher};
 use celerysalt::rpc::{
     Answer, CallError, HandlerAnswer, HandlerResult, MemoryResults, PendingAnswer, ResultBackend,
-    ResultError, RpcClient,
+    ResultError, RpcClient, SharedResultBackend,
 };
 use celerysalt::testing::TestClock;
-use celerysalt::worker::Worker;
+use celerysalt::worker::{Worker, WorkerError};
 use futures::FutureExt;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 use worker_support::def;
 
@@ -28,6 +29,37 @@ fn math() -> HandlerDef {
         pattern: "math.#".to_owned(),
         ..def("math", |_| async { Ok(json!(2)) })
     }
+}
+
+/// A worker that ends with the test.
+struct Service(JoinHandle<Result<(), WorkerError>>);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A service of one handler, whose worker does one thing at a time, and a client of it.
+async fn serve(
+    clock: SharedClock,
+    handler: HandlerDef,
+    results: SharedResultBackend,
+) -> (RpcClient, Service) {
+    let broker = Arc::new(MemoryBroker::default());
+    let worker = Worker::builder(broker.clone(), "math")
+        .clock(clock)
+        .concurrency(1)
+        .handlers([handler])
+        .results(results.clone())
+        .build()
+        .unwrap();
+    worker.declare().await.unwrap();
+    let service = Service(tokio::spawn(worker.run(std::future::pending())));
+    (
+        RpcClient::new(Publisher::to_broker(broker), results),
+        service,
+    )
 }
 
 async fn ask(client: &RpcClient) -> Result<Value, CallError<Value>> {
@@ -97,19 +129,57 @@ async fn an_answer_is_kept_while_the_backend_starts_again() {
         inner: MemoryResults::default(),
         down_for: AtomicU32::new(4),
     });
-    let broker = Arc::new(MemoryBroker::default());
-    let worker = Worker::builder(broker.clone(), "math")
-        .handlers([math()])
-        .results(results.clone())
-        .build()
-        .unwrap();
-    worker.declare().await.unwrap();
-    let working = tokio::spawn(worker.run(std::future::pending()));
-    let client = RpcClient::new(Publisher::to_broker(broker), results.clone());
+    let (client, _service) = serve(Arc::new(SystemClock), math(), results.clone()).await;
     let result = ask(&client).await;
     assert_eq!(result.unwrap(), 2);
     assert_eq!(results.down_for.load(Ordering::SeqCst), 0);
-    working.abort();
+}
+
+/// A backend that takes small answers alone.
+struct Small {
+    inner: MemoryResults,
+    tries: AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl ResultBackend for Small {
+    async fn expect(&self, request: Uuid) -> Result<PendingAnswer, ResultError> {
+        self.inner.expect(request).await
+    }
+
+    async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError> {
+        self.tries.fetch_add(1, Ordering::SeqCst);
+        let bytes = answer.to_celery(&request.topic).to_string().len();
+        if bytes > 1_000 {
+            let reason = "it takes 1000; answer with less".to_owned();
+            return Err(ResultError::TooLarge { bytes, reason });
+        }
+        self.inner.store(request, answer).await
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_can_never_be_stored_is_told_to_its_caller_at_once() {
+    let results = Arc::new(Small {
+        inner: MemoryResults::default(),
+        tries: AtomicU32::new(0),
+    });
+    let large = HandlerDef {
+        pattern: "math.#".to_owned(),
+        ..def("large", |_| async { Ok(json!("x".repeat(5_000))) })
+    };
+    // Nobody advances the clock, so nothing is tried again.
+    let (client, _service) = serve(Arc::new(TestClock::new()), large, results.clone()).await;
+    let told = tokio::time::timeout(Duration::from_secs(60), ask(&client)).await;
+    match told.unwrap() {
+        Err(CallError::HandlerFailed { handler, error }) => {
+            assert_eq!(handler, "large");
+            let (begin, end) = ("an answer of 5", "it takes 1000; answer with less");
+            assert!(error.starts_with(begin) && error.ends_with(end), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(results.tries.load(Ordering::SeqCst), 2);
 }
 
 /// A backend that does not answer the first try to store.
@@ -138,17 +208,8 @@ async fn an_answer_that_cannot_be_stored_holds_its_place_for_a_bounded_time() {
         inner: MemoryResults::default(),
         tries: AtomicU32::new(0),
     });
-    let (broker, clock) = (Arc::new(MemoryBroker::default()), TestClock::new());
-    let worker = Worker::builder(broker.clone(), "math")
-        .clock(Arc::new(clock.clone()))
-        .concurrency(1)
-        .handlers([math()])
-        .results(results.clone())
-        .build()
-        .unwrap();
-    worker.declare().await.unwrap();
-    let working = tokio::spawn(worker.run(std::future::pending()));
-    let client = RpcClient::new(Publisher::to_broker(broker), results);
+    let clock = TestClock::new();
+    let (client, _service) = serve(Arc::new(clock.clone()), math(), results).await;
     let mut unanswered = std::pin::pin!(ask(&client));
     tokio::select! {
         answer = &mut unanswered => panic!("{answer:?}"),
@@ -156,5 +217,4 @@ async fn an_answer_that_cannot_be_stored_holds_its_place_for_a_bounded_time() {
     }
     assert_eq!(clock.advance_to_next(), Some(Duration::from_secs(10)));
     assert_eq!(ask(&client).await.unwrap(), 2);
-    working.abort();
 }

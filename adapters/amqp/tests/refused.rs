@@ -9,23 +9,37 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use celerysalt::broker::{Broker, DeadSelection, PublishError, QueueSpec};
+use celerysalt::broker::{Broker, DeadLetters, DeadReason, DeadSelection, PublishError, QueueSpec};
 use celerysalt::event::Envelope;
+use celerysalt::handler::{HandlerError, HandlerOptions};
 use celerysalt::outbox::{DeadLetterStore, OutboxStore, Relay, SharedOutbox, ToBroker};
-use celerysalt_amqp::AmqpBroker;
+use celerysalt::publisher::Publisher;
+use celerysalt::rpc::{CallError, RpcClient};
+use celerysalt::worker::Worker;
+use celerysalt_amqp::{AmqpBroker, AmqpResults};
 use celerysalt_sql::SqlOutbox;
 use chrono::Utc;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use databases::sqlite::Sqlite;
-use support::load::{Running, Tally, event};
+use support::figures;
+use support::load::{Running, Tally, define, event, eventually, publish_all};
 use support::node::OwnNode;
 
 const EVENTS: usize = 51;
 const REFUSED: usize = 25;
 /// What halving 51 events may deliver before it has the one alone.
 const MOST_TIMES: usize = 7;
+
+/// A node that takes no more than 64 KiB at a time.
+fn narrow() -> OwnNode {
+    let mut node = OwnNode::configured("max_message_size = 65536\n");
+    node.up();
+    node
+}
 
 async fn declared(node: &OwnNode) -> AmqpBroker {
     let broker = node.builder().build();
@@ -62,17 +76,16 @@ fn check(label: &str, tally: &Tally, events: &[Envelope]) {
         let times = tally.times(event.id);
         assert!(times <= most, "event {n} came {times} times");
     }
-    println!(
+    figures(format_args!(
         "{label}: of {EVENTS} events one was refused, the others came, {} deliveries more than once",
         tally.again()
-    );
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_larger_than_rabbitmq_takes_fails_alone_and_rests_among_the_dead_letters()
 {
-    let mut node = OwnNode::configured("max_message_size = 65536\n");
-    node.up();
+    let node = narrow();
     let broker = declared(&node).await;
     let events = events_with_a_large_one();
     // Another caller's, which may share a channel with them.
@@ -84,7 +97,7 @@ async fn an_event_that_is_larger_than_rabbitmq_takes_fails_alone_and_rests_among
             Ok(()) if n != REFUSED => {}
             Err(PublishError::Invalid { reason }) if n == REFUSED => {
                 assert!(reason.contains("max_message_size"), "{reason}");
-                println!("refused: {reason}");
+                figures(format_args!("refused: {reason}"));
             }
             _ => panic!("event {n}: {result:?}"),
         }
@@ -115,6 +128,56 @@ async fn an_event_that_is_larger_than_rabbitmq_takes_fails_alone_and_rests_among
     database.close().await;
 }
 
+/// A worker that answers with as many bytes as it is asked for.
+async fn answers_at_length(broker: &AmqpBroker) {
+    let long = define("long", "order.long", HandlerOptions::default(), |cx| {
+        let bytes = cx.envelope.payload["bytes"].as_u64();
+        let bytes = bytes.ok_or_else(|| HandlerError::reject("how many?"))?;
+        Ok(json!("x".repeat(bytes as usize)))
+    });
+    let worker = Worker::builder(Arc::new(broker.clone()), "svc")
+        .handlers([long])
+        .results(Arc::new(AmqpResults::new(broker)))
+        .concurrency(8)
+        .build()
+        .unwrap();
+    worker.declare().await.unwrap();
+    tokio::spawn(worker.run(std::future::pending()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_larger_than_rabbitmq_takes_is_told_to_its_caller_and_fails_no_other() {
+    let node = narrow();
+    answers_at_length(&node.builder().build()).await;
+    let broker = node.builder().build();
+    let publisher = Publisher::to_broker(Arc::new(broker.clone()));
+    for (way, results) in [
+        ("rpc://", AmqpResults::new(&broker)),
+        ("direct reply-to", AmqpResults::direct(&broker)),
+    ] {
+        let client = RpcClient::new(publisher.clone(), Arc::new(results));
+        let call = async |bytes: usize| -> Result<Value, CallError<Value>> {
+            let (asked, time) = (json!({ "bytes": bytes }), Duration::from_secs(60));
+            let called = client.call_json("order.long", None, asked, time, Default::default());
+            called.await
+        };
+        let others = futures::future::join_all((0..20).map(&call));
+        let (large, others) = tokio::join!(call(100_000), others);
+        match large {
+            Err(CallError::HandlerFailed { handler, error }) => {
+                assert_eq!(handler, "long");
+                assert!(error.contains("bytes can never be stored"), "{error}");
+                assert!(error.contains("max_message_size"), "{error}");
+                figures(format_args!("{way}: {error}"));
+            }
+            other => panic!("{way}: {other:?}"),
+        }
+        for (bytes, other) in others.into_iter().enumerate() {
+            assert_eq!(other.unwrap(), json!("x".repeat(bytes)), "{way}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_of_a_topic_that_this_user_may_not_write_fails_alone() {
     let node = OwnNode::start();
@@ -135,7 +198,7 @@ async fn an_event_of_a_topic_that_this_user_may_not_write_fails_alone() {
                     reason.contains("secret.told") && reason.contains("permission"),
                     "{reason}"
                 );
-                println!("refused: {reason}");
+                figures(format_args!("refused: {reason}"));
             }
             _ => panic!("event {n}: {result:?}"),
         }
@@ -145,4 +208,41 @@ async fn an_event_of_a_topic_that_this_user_may_not_write_fails_alone() {
     tally.until(&ids_without_the_refused(&events)).await;
     check("a topic that is not permitted", &tally, &events);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_that_can_never_be_replayed_keeps_no_other_back() {
+    let node = OwnNode::start();
+    let before = declared(&node).await;
+    let events = events_with_a_large_one();
+    publish_all(&before, events.clone()).await;
+    let mut consumer = before.consume("svc", 10).await.unwrap();
+    for _ in 0..EVENTS {
+        let delivery = consumer.next().await.unwrap();
+        let reason = DeadReason {
+            handler: None,
+            attempts: 1,
+            error: "no customer".to_owned(),
+        };
+        delivery.settle.dead_letter(reason).await.unwrap();
+        delivery.settle.ack().await.unwrap();
+    }
+    before.close().await;
+    // From now on it takes less, as it may after an upgrade.
+    let less = "application:set_env(rabbit, max_message_size, 65536).";
+    tokio::task::block_in_place(|| node.eval(less));
+    let broker = node.builder().build();
+    let error = broker.replay("svc", &DeadSelection::All).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("max_message_size"), "{error}");
+    let tally = Tally::default();
+    let worker = Running::start(&broker, "svc", vec![tally.handler("order.paid")]);
+    tally.until(&ids_without_the_refused(&events)).await;
+    check("replayed", &tally, &events);
+    worker.stop().await;
+    eventually("the letter is back, alone", async || {
+        let left = broker.list("svc", &DeadSelection::All, 100).await.unwrap();
+        left.len() == 1 && left[0].envelope.id == events[REFUSED].id
+    })
+    .await;
 }

@@ -3,6 +3,7 @@
 //! [`RedisResults`] is the core's [`ResultBackend`](celerysalt::rpc::ResultBackend): give it to a worker, so that its answers
 //! are found, and to an `RpcClient`, so that it finds them. Services in Python see the results of one more Celery worker.
 
+mod limit;
 mod results;
 mod settings;
 

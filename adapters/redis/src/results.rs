@@ -15,6 +15,7 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, oneshot};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::limit;
 use crate::settings::{RedisResultsBuilder, Settings, SettingsError, URL_VARIABLE};
 
 /// Answers of calls in Redis, as Celery's Redis result backend keeps them: under `celery-task-meta-<id>`, and published on
@@ -346,14 +347,19 @@ impl ResultBackend for RedisResults {
         let settings = &self.0.settings;
         let id = request.task_id();
         let result = answer.to_task_result(&id, &request.topic, settings.clock.now());
+        let result = result.to_string();
         let mut commands = self.0.commands().await?;
         let mut eval = redis::cmd("EVAL");
         eval.arg(STORE)
             .arg(1)
             .arg(settings.key(&id))
             .arg(settings.keep.as_secs())
-            .arg(result.to_string());
-        let first: bool = self.0.within(eval.query_async(&mut commands)).await?;
+            .arg(&result);
+        let stored = self.0.within(eval.query_async(&mut commands)).await;
+        let first: bool = match stored {
+            Ok(first) => first,
+            Err(error) => return Err(limit::why(result.len(), error, commands, settings).await),
+        };
         if !first {
             tracing::debug!(
                 request = %id,

@@ -239,6 +239,36 @@ async fn an_answer_that_came_before_another_caller_connected_again_is_found() {
     time.abort();
 }
 
+/// Redis closes the connection over such a value, sometimes before it is read.
+#[tokio::test]
+async fn an_answer_that_is_larger_than_redis_takes_can_never_be_stored_and_others_can() {
+    const MOST: usize = 1_048_576;
+    let server = OwnRedis::start().await;
+    let plain = redis::Client::open(server.url()).unwrap();
+    let mut plain = plain.get_multiplexed_async_connection().await.unwrap();
+    let mut set = redis::cmd("CONFIG");
+    set.arg("SET").arg("proto-max-bulk-len").arg(MOST);
+    let () = set.query_async(&mut plain).await.unwrap();
+    let results = RedisResults::builder(&server.url()).unwrap().build();
+    for larger in [1, 20 * MOST] {
+        let large = answer(json!("x".repeat(MOST + larger)));
+        let refused = results.store(&request(), &large).await.unwrap_err();
+        let ResultError::TooLarge { bytes, reason } = &refused else {
+            panic!("{refused:?}");
+        };
+        assert!(*bytes > MOST + larger, "{refused}");
+        assert!(
+            reason.contains("1048576") && reason.contains("proto-max-bulk-len"),
+            "{reason}"
+        );
+    }
+    let asked = request();
+    let large = answer(json!("x".repeat(MOST - 1_000)));
+    results.store(&asked, &large).await.unwrap();
+    let pending = results.expect(asked.id).await.unwrap();
+    assert_eq!(within(pending).await.unwrap(), large);
+}
+
 #[tokio::test]
 async fn a_redis_that_is_down_is_an_error_without_secrets_and_a_later_call_works() {
     let mut redis = OwnRedis::start().await;

@@ -23,6 +23,10 @@ pub trait ResultBackend: Send + Sync + 'static {
     async fn expect(&self, request: Uuid) -> Result<PendingAnswer, ResultError>;
 
     /// Stores the answer to a request; durable as far as the backend is when it returns.
+    ///
+    /// # Errors
+    /// [`ResultError::Unreachable`] may be tried again. [`ResultError::TooLarge`] says that this answer will never be taken;
+    /// the worker then stores a failure in its place that tells the caller so.
     async fn store(&self, request: &Envelope, answer: &Answer) -> Result<(), ResultError>;
 
     /// What the request names as `reply_to`, for transports that answer directly; to be asked after `expect`, which may
@@ -46,6 +50,14 @@ pub enum ResultError {
     #[error("the result backend is not reachable: {reason}")]
     Unreachable {
         /// The cause, without secrets.
+        reason: String,
+    },
+    /// An answer is larger than the backend takes, now and ever.
+    #[error("an answer of {bytes} bytes can never be stored: {reason}")]
+    TooLarge {
+        /// How large it is, as it would be stored.
+        bytes: usize,
+        /// What the backend takes, and how to mend it; without secrets.
         reason: String,
     },
     /// An answer came that is none.

@@ -120,16 +120,47 @@ async fn store(request: &Envelope, answer: &Answer, service: &Service) {
         );
         return;
     };
-    let given_up = tokio::select! {
+    let Err(error) = store_in_time(request, answer, &**backend, service).await else {
+        return;
+    };
+    count::answer_error();
+    let lost = match in_place_of(answer, &error) {
+        Some(failure) => {
+            tracing::error!(event_id = %request.id, topic = %request.topic, %error, "the caller is told so in place of the answer");
+            let told = store_in_time(request, &failure, &**backend, service).await;
+            told.err()
+        }
+        None => Some(error),
+    };
+    if let Some(error) = lost {
+        tracing::error!(event_id = %request.id, topic = %request.topic, %error, "an answer is lost");
+    }
+}
+
+/// What the caller gets where an answer can never be stored: the failure of the handler whose result it would have taken.
+fn in_place_of(answer: &Answer, error: &ResultError) -> Option<Answer> {
+    let (Answer::Completed(results), ResultError::TooLarge { .. }) = (answer, error) else {
+        return None;
+    };
+    let failure = HandlerAnswer {
+        handler: results.first()?.handler.clone(),
+        result: HandlerResult::Error(error.to_string()),
+    };
+    Some(Answer::Completed(vec![failure]))
+}
+
+async fn store_in_time(
+    request: &Envelope,
+    answer: &Answer,
+    backend: &dyn ResultBackend,
+    service: &Service,
+) -> Result<(), ResultError> {
+    tokio::select! {
         biased;
-        stored = try_store(request, answer, &**backend, service) => stored.err(),
-        () = service.clock().sleep(PATIENCE) => Some(ResultError::Unreachable {
+        stored = try_store(request, answer, backend, service) => stored,
+        () = service.clock().sleep(PATIENCE) => Err(ResultError::Unreachable {
             reason: format!("it did not store the answer within {PATIENCE:?}"),
         }),
-    };
-    if let Some(error) = given_up {
-        count::answer_error();
-        tracing::error!(event_id = %request.id, topic = %request.topic, %error, "an answer is lost");
     }
 }
 

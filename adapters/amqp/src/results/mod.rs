@@ -99,11 +99,13 @@ impl ResultBackend for AmqpResults {
         };
         let id = request.task_id();
         let body = answer.to_task_result(&id, &request.topic, broker.settings.clock.now());
+        let body = body.to_string().into_bytes();
+        let bytes = body.len();
         let reply = Message {
             exchange: "".into(),
             routing_key,
             properties: correlated(request),
-            body: body.to_string().into_bytes(),
+            body,
         };
         match broker.publishing.publish_one(reply).await {
             Ok(()) => Ok(()),
@@ -113,11 +115,10 @@ impl ResultBackend for AmqpResults {
                 tracing::info!(request = %request.id, "the caller is gone; its answer is dropped");
                 Ok(())
             }
-            Err(
-                Refusal::NoExchange(reason)
-                | Refusal::TooLarge(reason)
-                | Refusal::Unconfirmed(reason),
-            ) => Err(unreachable(reason)),
+            Err(Refusal::TooLarge(reason)) => Err(ResultError::TooLarge { bytes, reason }),
+            Err(Refusal::NoExchange(reason) | Refusal::Unconfirmed(reason)) => {
+                Err(unreachable(reason))
+            }
         }
     }
 
