@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use celerysalt::broker::{Broker, BrokerError, Consumer, PublishError, QueueSpec};
 use celerysalt::event::Envelope;
-use lapin::Connection;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use tokio::sync::Mutex;
 
+use crate::anew::{Declared, DeclaredByQueue};
 use crate::consumer::AmqpConsumer;
 use crate::delay::LEVELS;
 use crate::failure::{of_queue, short, unreachable, words};
@@ -19,7 +18,7 @@ use crate::link::Link;
 use crate::message::Message;
 use crate::publish::{Publishing, Refusal};
 use crate::settings::{AmqpBuilder, Settings, SettingsError, URL_VARIABLE};
-use crate::topology::{Declaring, check_name, delay_exchange, is_delay};
+use crate::topology::{Declaring, check_name, delay_exchange};
 use crate::wire;
 
 /// RabbitMQ in Celery's wire format: the broker of a mesh of Rust and Python services. Clones share everything.
@@ -46,8 +45,8 @@ pub(crate) struct Shared {
     pub(crate) publish_link: Arc<Link>,
     pub(crate) consume_link: Link,
     pub(crate) held: HeldHere,
-    /// The connection over which the delays were declared last, and when.
-    delays: Mutex<Option<(Arc<Connection>, Instant)>>,
+    pub(crate) delays: Declared,
+    pub(crate) dead_letters: DeclaredByQueue,
 }
 
 impl AmqpBroker {
@@ -80,7 +79,8 @@ impl AmqpBroker {
             publish_link,
             consume_link: Link::new(Arc::clone(&settings), "consume"),
             held: HeldHere::default(),
-            delays: Mutex::default(),
+            delays: Declared::default(),
+            dead_letters: DeclaredByQueue::default(),
             settings,
         }))
     }
@@ -107,7 +107,8 @@ impl AmqpBroker {
         let now = Instant::now();
         let recently = now.checked_sub(self.0.settings.declare_every / 2);
         let recently = recently.unwrap_or(now);
-        if !self.0.knows_delays().await? {
+        let connection = self.0.consume_link.connection().await?;
+        if !self.0.delays.over(&connection).await {
             return self.0.declare_delays(recently).await;
         }
         let shared = Arc::clone(&self.0);
@@ -135,22 +136,6 @@ impl std::fmt::Debug for AmqpBroker {
 }
 
 impl Shared {
-    /// Publishes a message on its way inside the mesh: back to a queue, into a delay, to the dead letters. A delay that
-    /// somebody has deleted is declared anew.
-    pub(crate) async fn send_on(&self, queue: &str, message: Message) -> Result<(), BrokerError> {
-        let refused = |refusal| not_sent_on(queue, refusal);
-        if !is_delay(&self.settings.delays, message.exchange.as_str()) {
-            return self.publishing.publish_one(message).await.map_err(refused);
-        }
-        let begun = Instant::now();
-        let sent = self.publishing.publish_one(message.clone()).await;
-        if !matches!(sent, Err(Refusal::Unroutable | Refusal::NoExchange(_))) {
-            return sent.map_err(refused);
-        }
-        self.declare_delays(begun).await?;
-        self.publishing.publish_one(message).await.map_err(refused)
-    }
-
     /// As [`send_on`](Self::send_on), for many at once; the results stand in their order.
     pub(crate) async fn send_all_on(
         &self,
@@ -161,35 +146,9 @@ impl Shared {
         sent.map(|sent| sent.map_err(|refusal| not_sent_on(queue, refusal)))
             .collect()
     }
-
-    /// Whether the delays were declared over this connection: a broker that was set up anew has lost them.
-    async fn knows_delays(&self) -> Result<bool, BrokerError> {
-        let connection = self.consume_link.connection().await?;
-        let declared = self.delays.lock().await;
-        Ok(matches!(&*declared, Some((over, _)) if Arc::ptr_eq(over, &connection)))
-    }
-
-    /// Declares the delays, unless this connection has done so since an instant: somebody may have deleted some.
-    async fn declare_delays(&self, since: Instant) -> Result<(), BrokerError> {
-        let connection = self.consume_link.connection().await?;
-        let mut declared = self.delays.lock().await;
-        if matches!(&*declared, Some((over, at)) if Arc::ptr_eq(over, &connection) && *at >= since)
-        {
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let channel = self.consume_link.channel().await?;
-        let declaring = Declaring {
-            channel: &channel,
-            settings: &self.settings,
-        };
-        declaring.delays().await?;
-        *declared = Some((connection, begun));
-        Ok(())
-    }
 }
 
-fn not_sent_on(queue: &str, refusal: Refusal) -> BrokerError {
+pub(crate) fn not_sent_on(queue: &str, refusal: Refusal) -> BrokerError {
     match refusal {
         Refusal::Unroutable => BrokerError::Queue {
             queue: queue.to_owned(),

@@ -11,6 +11,7 @@
 //! | exchanges and queues `celerysalt_delayed_0` to `_27`, exchange `celerysalt_delayed_delivery` | what waits: a retry, an `eta`, a rate limit |
 
 mod acknowledge;
+mod anew;
 mod asking;
 mod broker;
 mod consumer;

@@ -78,10 +78,7 @@ impl Declaring<'_> {
     pub(crate) async fn service(&self, spec: &QueueSpec) -> Result<(), BrokerError> {
         check_name(&spec.name)?;
         self.events().await?;
-        self.exchange(DEAD_EXCHANGE, ExchangeKind::Direct).await?;
-        let dead = dead_queue(&spec.name);
-        self.queue(&dead, FieldTable::default()).await?;
-        self.bind(&dead, DEAD_EXCHANGE, &spec.name).await?;
+        self.dead_letters(&spec.name).await?;
         self.queue(&spec.name, arguments(self.settings.queue_kind, spec))
             .await?;
         for pattern in &spec.bindings {
@@ -106,6 +103,14 @@ impl Declaring<'_> {
             self.asked(queue, unbound).await?;
         }
         Ok(())
+    }
+
+    /// The dead-letter queue of a service's queue, and the way to it.
+    pub(crate) async fn dead_letters(&self, queue: &str) -> Result<(), BrokerError> {
+        self.exchange(DEAD_EXCHANGE, ExchangeKind::Direct).await?;
+        let dead = dead_queue(queue);
+        self.queue(&dead, FieldTable::default()).await?;
+        self.bind(&dead, DEAD_EXCHANGE, queue).await
     }
 
     /// The levels of delays. Their queues are quorum queues that pass on at least once: a message on its way from level

@@ -24,6 +24,12 @@ pub(crate) const RECOVERS_WITHIN: Duration = Duration::from_secs(120);
 /// How long a worker that has nothing left to do may take to stop.
 const STOPS_WITHIN: Duration = Duration::from_secs(20);
 
+/// How many events are published at a time under load.
+pub(crate) const BATCH: usize = 20;
+
+/// How many events a worker of these tests holds at a time, and RabbitMQ hands out to it unsettled.
+pub(crate) const PLACES: usize = 8;
+
 pub(crate) fn event(topic: &str, number: usize) -> Envelope {
     Envelope {
         id: Uuid::now_v7(),
@@ -68,8 +74,8 @@ pub(crate) async fn under_load(
     let load = tokio::spawn(async move {
         let (mut ids, mut refused, mut sent) = (BTreeSet::new(), 0, 0);
         while sent < batches || !settled.load(Ordering::SeqCst) {
-            let batch: Vec<Envelope> = (0..20)
-                .map(|n| event("order.paid", sent * 20 + n))
+            let batch: Vec<Envelope> = (0..BATCH)
+                .map(|n| event("order.paid", sent * BATCH + n))
                 .collect();
             ids.extend(batch.iter().map(|event| event.id));
             refused += publish_all(&publisher, batch).await;
@@ -181,7 +187,7 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(broker: &AmqpBroker, queue: &str, handlers: Vec<HandlerDef>) -> Self {
         let worker = Worker::builder(Arc::new(broker.clone()), queue)
-            .concurrency(8)
+            .concurrency(PLACES)
             .handlers(handlers)
             .build()
             .unwrap();
