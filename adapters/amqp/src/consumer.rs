@@ -14,7 +14,7 @@ use metrics::counter;
 use crate::acknowledge::{ack, nack};
 use crate::broker::Shared;
 use crate::delay::Ticks;
-use crate::failure::words;
+use crate::failure::{of_queue, words};
 use crate::held::{Held, Known};
 use crate::message::{Change, Message, Raw};
 use crate::settle::{AFTER_ERROR, AmqpSettle};
@@ -241,11 +241,13 @@ impl Drop for AmqpConsumer {
 }
 
 async fn give_back(broker: &Shared, queue: &str, channel: &Channel, mut stream: lapin::Consumer) {
-    if channel
-        .basic_cancel(stream.tag(), Default::default())
-        .await
-        .is_err()
-    {
+    let cancelling = async {
+        let cancelled = channel.basic_cancel(stream.tag(), Default::default());
+        cancelled.await.map_err(|error| of_queue(queue, &error))
+    };
+    let settings = &broker.settings;
+    if let Err(error) = settings.asked(channel, queue, cancelling).await {
+        tracing::debug!(queue, %error, "what nobody took goes back with the channel's end");
         return;
     }
     while let Some(Ok(delivery)) = stream.next().await {

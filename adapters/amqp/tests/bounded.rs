@@ -127,6 +127,31 @@ async fn a_consumer_that_was_given_up_holds_nothing() {
     mesh.remove(&[queue]).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_stops_on_a_stalled_network_and_what_it_had_goes_back() {
+    let mesh = Mesh::new();
+    let queue = mesh.name("svc");
+    mesh.broker.declare(&spec(&queue)).await.unwrap();
+    let events = vec![event("order.paid", 1), event("order.paid", 2)];
+    publish_all(&mesh.broker, events).await;
+    let (broker, proxy) = behind_proxy(&mesh).await;
+    let mut consumer = broker.consume(&queue, 10).await.unwrap();
+    let held = timeout(BOUND, consumer.next()).await.unwrap().unwrap();
+    proxy.set(Weather::Stalled);
+    timeout(BOUND, consumer.stop()).await.expect("it stops");
+    // The channel was given up, and RabbitMQ hears of it now.
+    proxy.set(Weather::Clear);
+    let mut other = mesh.broker.consume(&queue, 10).await.unwrap();
+    for _ in 0..2 {
+        let next = timeout(BOUND, other.next()).await;
+        let delivery = next.expect("nobody else holds it").unwrap();
+        delivery.settle.ack().await.unwrap();
+    }
+    drop((held, other));
+    broker.close().await;
+    mesh.remove(&[queue]).await;
+}
+
 #[test]
 fn a_broker_whose_first_runtime_has_ended_publishes_from_another() {
     let first = Runtime::new().unwrap();
