@@ -197,22 +197,11 @@ impl<'a> LookThrough<'a> {
         replay: bool,
         failed: &mut Result<(), BrokerError>,
     ) -> usize {
-        let mut note = |error| {
-            if failed.is_ok() {
-                *failed = Err(error);
-            }
-        };
         let mut copies = Vec::new();
         let mut ackers = Vec::new();
         for (raw, letter, acker) in chosen {
             if replay {
-                match self.revived(&raw, letter) {
-                    Ok(copy) => copies.push(copy),
-                    Err(error) => {
-                        note(error);
-                        continue;
-                    }
-                }
+                copies.push(self.revived(&raw, &letter));
             }
             ackers.push(acker);
         }
@@ -228,60 +217,27 @@ impl<'a> LookThrough<'a> {
             };
             match acked {
                 Ok(()) => taken_out += 1,
-                Err(error) => note(error),
+                Err(error) if failed.is_ok() => *failed = Err(error),
+                Err(_) => {}
             }
         }
         taken_out
     }
 
     /// A letter's message for its queue: for the handler that gave up, untried, wanted now.
-    fn revived(&self, raw: &Raw, letter: DeadLetter) -> Result<Message, BrokerError> {
-        let handler = letter.reason.handler.as_deref();
-        let change = match decoded(raw) {
-            Some(_) => Change::Revived { handler },
-            // No event yet: a newer version of the service may read it.
-            None => Change::Nothing,
-        };
+    fn revived(&self, raw: &Raw, letter: &DeadLetter) -> Message {
         let delays = &self.broker.settings.delays;
-        let again = raw.again(self.queue, None::<Ticks>, delays, change);
-        let copy = Raw {
-            properties: again.properties.clone(),
-            ..raw.clone()
-        };
-        let says_when = decoded(&copy)
-            .is_some_and(|event| event.meta.eta.is_some() || event.meta.expires.is_some());
-        match says_when {
-            false => Ok(again),
-            true => self.written_anew(letter),
+        let again = |change| raw.again(self.queue, None::<Ticks>, delays, change);
+        if decoded(raw).is_none() {
+            // No event yet: a newer version of the service may read it.
+            return again(Change::Nothing);
         }
-    }
-
-    /// A message of protocol 1 says in its body when it is wanted, so that it cannot stay as it is.
-    fn written_anew(&self, letter: DeadLetter) -> Result<Message, BrokerError> {
-        let DeadLetter {
-            mut envelope,
-            reason,
-            ..
-        } = letter;
-        envelope.meta.eta = None;
-        envelope.meta.expires = None;
-        let settings = &self.broker.settings;
-        let encoded = wire::encode(
-            &envelope,
-            settings.dialect_of(&envelope.topic),
-            &settings.origin(),
-        );
-        let encoded = encoded.map_err(|error| BrokerError::Queue {
-            queue: self.dead.clone(),
-            reason: error.to_string(),
-        })?;
-        let message = encoded.retry_of(reason.handler.as_deref(), 0);
-        Ok(Message {
-            exchange: "".into(),
-            routing_key: self.queue.into(),
-            properties: message.properties,
-            body: message.body,
-        })
+        let handler = letter.reason.handler.as_deref();
+        let revived = again(Change::Revived { handler });
+        match wire::wanted_now(&revived.body) {
+            Some(body) => Message { body, ..revived },
+            None => revived,
+        }
     }
 }
 

@@ -69,6 +69,34 @@ impl Bench {
         self.mesh.broker.consume(&self.queue, 1).await.unwrap()
     }
 
+    /// A handler gives up what comes next, and an operator replays it.
+    async fn give_up_and_replay(&self) {
+        let mut consumer = self.consume().await;
+        let delivery = next(&mut *consumer).await;
+        let payload = json!({"n": "1180591620717411303424"});
+        assert_eq!(delivery.envelope.payload, payload);
+        let reason = DeadReason {
+            handler: Some("mails".to_owned()),
+            attempts: 4,
+            error: "no customer".to_owned(),
+        };
+        delivery.settle.dead_letter(reason).await.unwrap();
+        delivery.settle.ack().await.unwrap();
+        drop(consumer);
+        let replayed = self.mesh.broker.replay(&self.queue, &DeadSelection::All);
+        assert_eq!(replayed.await.unwrap(), 1);
+    }
+
+    /// The body of the one message of the queue, and the names of its headers.
+    async fn get(&self) -> (Vec<u8>, Vec<String>) {
+        let (queue, no_ack) = (self.queue.as_str(), BasicGetOptions { no_ack: true });
+        let got = self.channel.basic_get(queue.into(), no_ack).await;
+        let got = got.unwrap().unwrap().delivery;
+        let headers = got.properties.headers().clone().unwrap();
+        let names = headers.inner().keys().map(ToString::to_string);
+        (got.data, names.collect())
+    }
+
     async fn dead(&self) -> usize {
         let letters = self.mesh.broker.list(&self.queue, &DeadSelection::All, 100);
         letters.await.unwrap().len()
@@ -88,6 +116,15 @@ async fn next(consumer: &mut dyn Consumer) -> Delivery {
 fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
+
+/// The headers of a replayed message beside those of its task.
+const REPLAYED: &[&str] = &[
+    "x-celerysalt-handler",
+    "x-celerysalt-retries",
+    "x-celerysalt-returns",
+    "x-celerysalt-topic",
+    "x-mine",
+];
 
 fn task() -> Vec<(&'static str, AMQPValue)> {
     vec![
@@ -140,43 +177,36 @@ async fn a_replayed_letter_is_the_very_message() {
         ("x-mine", text("kept")),
     ]);
     bench.send("order.paid", headers, body).await;
-    let mut consumer = bench.consume().await;
-    let delivery = next(&mut *consumer).await;
-    assert_eq!(
-        delivery.envelope.payload,
-        json!({"n": "1180591620717411303424"})
-    );
-    let reason = DeadReason {
-        handler: Some("mails".to_owned()),
-        attempts: 4,
-        error: "no customer".to_owned(),
-    };
-    delivery.settle.dead_letter(reason).await.unwrap();
-    delivery.settle.ack().await.unwrap();
-    drop(consumer);
-    let replayed = bench.mesh.broker.replay(&bench.queue, &DeadSelection::All);
-    assert_eq!(replayed.await.unwrap(), 1);
+    bench.give_up_and_replay().await;
+    let (replayed, headers) = bench.get().await;
+    assert_eq!(replayed, body);
+    assert_eq!(headers, [&["id", "task"], REPLAYED].concat());
+    bench.close().await;
+}
 
-    let queue = bench.queue.as_str();
-    let got = bench
-        .channel
-        .basic_get(queue.into(), BasicGetOptions { no_ack: true });
-    let got = got.await.unwrap().unwrap();
-    assert_eq!(got.data, body);
-    let headers = got.properties.headers().clone().unwrap();
-    let names: Vec<&str> = headers.inner().keys().map(|name| name.as_str()).collect();
-    assert_eq!(
-        names,
-        [
-            "id",
-            "task",
-            "x-celerysalt-handler",
-            "x-celerysalt-retries",
-            "x-celerysalt-returns",
-            "x-celerysalt-topic",
-            "x-mine"
-        ]
-    );
+/// Protocol 1 says in its body when it is wanted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_of_protocol_1_is_the_very_message_but_for_when_it_is_wanted() {
+    let bench = Bench::new().await;
+    let says = |eta: &str, expires: &str| {
+        format!(
+            r#"{{"task":"celery_salt.dispatch_event", "id":"38d939b3-ccef-42b9-b983-6df82b190da2" ,"eta":{eta},
+            "args":["{{\"n\": 1180591620717411303424}}"],"kwargs":{{"mine": 0.10000000000000000001}},"expires": {expires}}}"#
+        )
+    };
+    let body = says(r#""2026-01-25T10:00:00""#, "3.6e3");
+    let mine = vec![("x-mine", text("kept"))];
+    bench.send("order.paid", mine, body.as_bytes()).await;
+    let mut consumer = bench.consume().await;
+    let first = next(&mut *consumer).await;
+    first.settle.retry("h", 1, Utc::now(), "x").await.unwrap();
+    first.settle.ack().await.unwrap();
+    drop(consumer);
+    bench.give_up_and_replay().await;
+    let (replayed, headers) = bench.get().await;
+    let replayed = String::from_utf8(replayed).unwrap();
+    assert_eq!(replayed, says("null", "null"));
+    assert_eq!(headers, REPLAYED);
     bench.close().await;
 }
 

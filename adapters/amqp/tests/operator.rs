@@ -12,8 +12,7 @@ use celerysalt::broker::{
 use celerysalt::event::Envelope;
 use celerysalt_amqp::{LookedThrough, Tail};
 use lapin::BasicProperties;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeleteOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::options::{BasicPublishOptions, QueueDeleteOptions};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -128,65 +127,6 @@ async fn letters_that_cannot_be_replayed_stay() {
         delivery.settle.ack().await.unwrap();
     }
     connection.close(200, "done".into()).await.unwrap();
-    drop(consumer);
-    mesh.remove(&[queue]).await;
-}
-
-/// A dead letter whose topic no routing key can hold, and which says in its body when it is wanted: it has to be written anew.
-async fn put_unwritable_letter(queue: &str) {
-    let id = Uuid::now_v7().to_string();
-    let long = "x".repeat(300);
-    let mut headers = FieldTable::default();
-    let topic = AMQPValue::LongString(long.as_str().into());
-    headers.insert("x-celerysalt-topic".into(), topic);
-    let body = json!({"task": "celery_salt.dispatch_event", "id": id, "args": ["{}"], "kwargs": {},
-        "eta": "2026-01-25T10:00:00"})
-    .to_string();
-    let properties = BasicProperties::default()
-        .with_content_type("application/json".into())
-        .with_content_encoding("utf-8".into())
-        .with_headers(headers);
-    let (connection, channel) = Mesh::channel().await;
-    let confirm = channel.confirm_select(ConfirmSelectOptions::default());
-    confirm.await.unwrap();
-    let sent = channel.basic_publish(
-        "".into(),
-        format!("{queue}.dead").into(),
-        BasicPublishOptions::default(),
-        body.as_bytes(),
-        properties,
-    );
-    sent.await.unwrap().await.unwrap();
-    connection.close(200, "done".into()).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_letter_that_can_never_be_replayed_keeps_no_other_back() {
-    let mesh = Mesh::new();
-    let queue = mesh.name("svc");
-    declare(&mesh, &queue).await;
-    put_unwritable_letter(&queue).await;
-    publish_all(
-        &mesh.broker,
-        (1..=3).map(|n| event("order.paid", n)).collect(),
-    )
-    .await;
-    let ids = give_up(&mesh, &queue, 3).await;
-
-    let error = mesh.broker.replay(&queue, &DeadSelection::All).await;
-    let error = error.unwrap_err().to_string();
-    assert!(error.contains("at most 255"), "{error}");
-    let mut consumer = mesh.broker.consume(&queue, 3).await.unwrap();
-    for id in &ids {
-        let delivery = next(&mut *consumer).await;
-        assert_eq!(delivery.envelope.id, *id);
-        delivery.settle.ack().await.unwrap();
-    }
-    eventually("the letter is back, alone", async || {
-        let left = dead(&mesh, &queue).await;
-        left.len() == 1 && !ids.contains(&left[0])
-    })
-    .await;
     drop(consumer);
     mesh.remove(&[queue]).await;
 }

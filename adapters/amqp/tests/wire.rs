@@ -9,6 +9,7 @@ use celerysalt::event::{Envelope, Meta};
 use celerysalt::rpc::{Answer, HandlerAnswer, HandlerResult};
 use celerysalt_amqp::wire::{DecodeError, Decoded, Dialect, EncodeError, Incoming, decode, encode};
 use chrono::{DateTime, TimeDelta, Utc};
+use lapin::types::AMQPValue;
 use proptest::prelude::*;
 use recorded::{properties, recorded};
 use serde_json::{Value, json};
@@ -346,12 +347,14 @@ fn a_message_has_every_header_that_celery_writes() {
 
 #[test]
 fn a_retry_names_its_handler_and_tries() {
-    let message = encode(&envelope(json!({})), Dialect::CelerySalt, "me")
-        .unwrap()
-        .retry_of(Some("mails"), 3);
+    let message = encode(&envelope(json!({})), Dialect::CelerySalt, "me").unwrap();
+    let mut headers = message.properties.headers().clone().unwrap();
+    let handler = AMQPValue::LongString("mails".into());
+    headers.insert("x-celerysalt-handler".into(), handler);
+    headers.insert("x-celerysalt-retries".into(), AMQPValue::LongLongInt(3));
     let decoded = decode(&Incoming {
         routing_key: "elsewhere",
-        properties: &message.properties,
+        properties: &message.properties.with_headers(headers),
         body: &message.body,
         now: now(),
     })

@@ -151,21 +151,3 @@ fn task(envelope: &Envelope, dialect: Dialect, origin: &str) -> Headers {
 pub(crate) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
-
-impl Outgoing {
-    /// Makes the message a retry: for one handler alone, after so many tries.
-    #[must_use]
-    pub fn retry_of(mut self, handler: Option<&str>, retries: u32) -> Self {
-        let mut table = self.properties.headers().clone().unwrap_or_default();
-        let mut own = Headers::default();
-        if let Some(handler) = handler {
-            own.text(headers::TARGET, handler);
-        }
-        own.number(headers::RETRIES, retries);
-        for (name, value) in own.into_table().into_iter() {
-            table.insert(name.clone(), value.clone());
-        }
-        self.properties = self.properties.with_headers(table);
-        self
-    }
-}

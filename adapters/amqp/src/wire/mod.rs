@@ -12,11 +12,13 @@ mod encode;
 mod error;
 pub(crate) mod headers;
 mod meta;
+mod wanted;
 
 pub use decode::{Decoded, Incoming, decode};
 pub(crate) use encode::instant;
 pub use encode::{Outgoing, encode};
 pub use error::{DecodeError, EncodeError};
+pub(crate) use wanted::wanted_now;
 
 /// Which dispatcher task a message is for: a worker of Python's looks at nothing else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
