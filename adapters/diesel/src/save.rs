@@ -16,8 +16,7 @@ use crate::session::now;
 /// know when that commits: call [`celerysalt::outbox::wake`] then, where the relay should not wait for its next poll
 /// (SQLite and MySQL; PostgreSQL tells the relay).
 ///
-/// On SQLite begin your own transactions by
-/// [`immediate_transaction`](diesel::SqliteConnection::immediate_transaction): one that has read before it wants to
+/// On SQLite begin your own transactions by Diesel's `SqliteConnection::immediate_transaction`: one that has read before it wants to
 /// write may be refused by SQLite (`database is locked`) where others write meanwhile.
 pub trait FollowSave: Follow {
     /// Inserts the row and fires its rules; returns the row as the database holds it.

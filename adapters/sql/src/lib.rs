@@ -8,6 +8,8 @@
 //! | history | [`history::append_in`] writes transitions, [`history::of_row`] reads them |
 //! | inbox | [`inbox::once`] runs a handler's work once for each event |
 
+// The guide above names what needs a database.
+#![cfg_attr(not(feature = "postgres"), allow(rustdoc::broken_intra_doc_links))]
 // Without a database there is nothing to speak with.
 #![cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 

@@ -9,7 +9,7 @@ use super::TraceContext;
 /// Knows the W3C trace context of `tracing` spans: what records them (OpenTelemetry, say) gave each an id.
 ///
 /// Contract: may be called from any thread, at any time, for spans that no subscriber knows; never panics.
-/// [`OpenTelemetry`](super::OpenTelemetry) (feature `opentelemetry`) is the usual one.
+/// `OpenTelemetry` (feature `opentelemetry`) is the usual one.
 pub trait Propagator: Send + Sync + 'static {
     /// The context that an event carries which is made in this span; nothing when the span is not recorded.
     fn inject(&self, span: &Span) -> Option<TraceContext>;

@@ -1,4 +1,5 @@
-//! Each feature alone: features are additive, so every crate compiles with any one of them, and with none.
+//! Each feature alone: features are additive, so every crate compiles with any one of them, and with none. Its docs hold with
+//! the features that it has by default, too.
 
 use crate::error::Error;
 use crate::metadata::{Metadata, Package};
@@ -11,7 +12,16 @@ pub(crate) fn check_each_alone() -> Result<(), Error> {
     selections.into_iter().try_for_each(|args| {
         let mut cargo = workspace::cargo();
         process::run(cargo.arg("check").args(args))
-    })
+    })?;
+    let with_features = metadata.packages.iter().filter(|p| !p.features.is_empty());
+    with_features.into_iter().try_for_each(document)
+}
+
+/// Docs with the default features: links to what another feature brings are broken there.
+fn document(package: &Package) -> Result<(), Error> {
+    let mut cargo = workspace::cargo();
+    let scope = ["doc", "--no-deps", "-p", package.name.as_str()];
+    process::run(cargo.args(scope).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// The arguments that select a package with no feature, then with each one.
