@@ -4,121 +4,45 @@
 use celerysalt::rules::{Guard, GuardField, Operand, Operator, Rule, RuleDraft, RuleField};
 use serde_json::{Value as Json, json};
 
+/// A comparison, as a rule and as a guard builds it, and its keys in JSON.
+type Comparison = (fn(RuleField) -> RuleDraft, fn(GuardField) -> Guard, Json);
+
+macro_rules! comparisons {
+    ($($method:ident($($value:expr),*) => $keys:tt;)*) => {
+        [$((|f| f.$method($($value),*), |f| f.$method($($value),*), json!($keys)),)*]
+    };
+}
+
+fn all() -> [Comparison; 22] {
+    comparisons! {
+        eql(1) => {"operator": "eql", "value": 1};
+        neq("a") => {"operator": "neq", "value": "a"};
+        gt(1) => {"operator": "gt", "value": 1};
+        gte(1) => {"operator": "gte", "value": 1};
+        lt(1) => {"operator": "lt", "value": 1};
+        lte(1) => {"operator": "lte", "value": 1};
+        between(1, 2) => {"operator": "between", "value": [1, 2]};
+        is_in([1, 2]) => {"operator": "in", "value": [1, 2]};
+        not_in([1]) => {"operator": "not_in", "value": [1]};
+        contains("a") => {"operator": "contains", "value": "a"};
+        not_contains("a") => {"operator": "not_contains", "value": "a"};
+        starts_with("a") => {"operator": "starts_with", "value": "a"};
+        ends_with("a") => {"operator": "ends_with", "value": "a"};
+        matches("a") => {"operator": "matches", "value": "a"};
+        is_null() => {"operator": "is_null"};
+        not_null() => {"operator": "not_null"};
+        changed() => {"operator": "changed"};
+        unchanged() => {"operator": "unchanged"};
+        increased() => {"operator": "increased"};
+        decreased() => {"operator": "decreased"};
+        increased_by(1) => {"operator": "increased_by", "value": 1};
+        decreased_by(Operand::field("y")) => {"operator": "decreased_by", "value": {"field": "y"}};
+    }
+}
+
 #[test]
 fn builders_and_json_say_the_same() {
-    type Pair = (fn(RuleField) -> RuleDraft, fn(GuardField) -> Guard, Json);
-    let pairs: Vec<Pair> = vec![
-        (
-            |f| f.eql(1),
-            |f| f.eql(1),
-            json!({"operator": "eql", "value": 1}),
-        ),
-        (
-            |f| f.neq("a"),
-            |f| f.neq("a"),
-            json!({"operator": "neq", "value": "a"}),
-        ),
-        (
-            |f| f.gt(1),
-            |f| f.gt(1),
-            json!({"operator": "gt", "value": 1}),
-        ),
-        (
-            |f| f.gte(1),
-            |f| f.gte(1),
-            json!({"operator": "gte", "value": 1}),
-        ),
-        (
-            |f| f.lt(1),
-            |f| f.lt(1),
-            json!({"operator": "lt", "value": 1}),
-        ),
-        (
-            |f| f.lte(1),
-            |f| f.lte(1),
-            json!({"operator": "lte", "value": 1}),
-        ),
-        (
-            |f| f.between(1, 2),
-            |f| f.between(1, 2),
-            json!({"operator": "between", "value": [1, 2]}),
-        ),
-        (
-            |f| f.is_in([1, 2]),
-            |f| f.is_in([1, 2]),
-            json!({"operator": "in", "value": [1, 2]}),
-        ),
-        (
-            |f| f.not_in([1]),
-            |f| f.not_in([1]),
-            json!({"operator": "not_in", "value": [1]}),
-        ),
-        (
-            |f| f.contains("a"),
-            |f| f.contains("a"),
-            json!({"operator": "contains", "value": "a"}),
-        ),
-        (
-            |f| f.not_contains("a"),
-            |f| f.not_contains("a"),
-            json!({"operator": "not_contains", "value": "a"}),
-        ),
-        (
-            |f| f.starts_with("a"),
-            |f| f.starts_with("a"),
-            json!({"operator": "starts_with", "value": "a"}),
-        ),
-        (
-            |f| f.ends_with("a"),
-            |f| f.ends_with("a"),
-            json!({"operator": "ends_with", "value": "a"}),
-        ),
-        (
-            |f| f.matches("a"),
-            |f| f.matches("a"),
-            json!({"operator": "matches", "value": "a"}),
-        ),
-        (
-            |f| f.is_null(),
-            |f| f.is_null(),
-            json!({"operator": "is_null"}),
-        ),
-        (
-            |f| f.not_null(),
-            |f| f.not_null(),
-            json!({"operator": "not_null"}),
-        ),
-        (
-            |f| f.changed(),
-            |f| f.changed(),
-            json!({"operator": "changed"}),
-        ),
-        (
-            |f| f.unchanged(),
-            |f| f.unchanged(),
-            json!({"operator": "unchanged"}),
-        ),
-        (
-            |f| f.increased(),
-            |f| f.increased(),
-            json!({"operator": "increased"}),
-        ),
-        (
-            |f| f.decreased(),
-            |f| f.decreased(),
-            json!({"operator": "decreased"}),
-        ),
-        (
-            |f| f.increased_by(1),
-            |f| f.increased_by(1),
-            json!({"operator": "increased_by", "value": 1}),
-        ),
-        (
-            |f| f.decreased_by(Operand::field("y")),
-            |f| f.decreased_by(Operand::field("y")),
-            json!({"operator": "decreased_by", "value": {"field": "y"}}),
-        ),
-    ];
+    let pairs = all();
     assert_eq!(pairs.len(), Operator::ALL.len());
     for (rule, guard, keys) in pairs {
         let mut document =

@@ -1,5 +1,7 @@
 //! The outbox in memory: the same semantics as in a database, without its durability.
 
+mod dead;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -9,11 +11,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use self::dead::Dead;
 use super::{
-    Claim, DeadLetterStore, OUTBOX_ORIGIN, OutboxError, OutboxEvent, OutboxStatus, OutboxStore,
-    QUARANTINE_AFTER, RetrySelection, Settlement, signal,
+    Claim, OutboxError, OutboxEvent, OutboxStatus, OutboxStore, QUARANTINE_AFTER, RetrySelection,
+    Settlement, signal,
 };
-use crate::broker::{DeadLetter, DeadReason, DeadSelection};
+use crate::broker::DeadReason;
 use crate::clock;
 use crate::event::Envelope;
 
@@ -68,11 +71,6 @@ enum Outcome {
     Open,
     Delivered(DateTime<Utc>),
     Unrouted(DateTime<Utc>),
-}
-
-struct Dead {
-    letter: DeadLetter,
-    replayed: bool,
 }
 
 impl MemoryOutbox {
@@ -232,48 +230,6 @@ impl OutboxStore for MemoryOutbox {
     }
 }
 
-#[async_trait]
-impl DeadLetterStore for MemoryOutbox {
-    async fn dead_letters(
-        &self,
-        selection: &DeadSelection,
-        limit: usize,
-    ) -> Result<Vec<DeadLetter>, OutboxError> {
-        let state = self.lock();
-        let waiting = state.dead.iter().filter(|d| !d.replayed).map(|d| &d.letter);
-        let selected = waiting.filter(|letter| selection.covers(letter));
-        Ok(selected.take(limit).cloned().collect())
-    }
-
-    async fn replay(
-        &self,
-        selection: &DeadSelection,
-        now: DateTime<Utc>,
-    ) -> Result<u64, OutboxError> {
-        let mut state = self.lock();
-        let mut letters = std::mem::take(&mut state.dead);
-        let mut replayed = 0;
-        for dead in &mut letters {
-            if !dead.replayed && selection.covers(&dead.letter) && state.put_back(&dead.letter, now)
-            {
-                dead.replayed = true;
-                replayed += 1;
-            }
-        }
-        state.dead = letters;
-        drop(state);
-        signal::ring(&self.0.changed);
-        Ok(replayed)
-    }
-
-    async fn purge_dead_letters(&self, selection: &DeadSelection) -> Result<u64, OutboxError> {
-        let mut state = self.lock();
-        let before = state.dead.len();
-        state.dead.retain(|dead| !selection.covers(&dead.letter));
-        Ok((before - state.dead.len()) as u64)
-    }
-}
-
 impl State {
     fn insert(&mut self, event: OutboxEvent) {
         self.next += 1;
@@ -349,44 +305,6 @@ impl State {
         for reason in dead {
             self.bury(&event.envelope, reason, now);
         }
-    }
-
-    fn bury(&mut self, envelope: &Envelope, reason: &DeadReason, now: DateTime<Utc>) {
-        self.dead.retain(|dead| {
-            dead.letter.envelope.id != envelope.id || dead.letter.reason.handler != reason.handler
-        });
-        self.dead.push(Dead {
-            letter: DeadLetter {
-                envelope: envelope.clone(),
-                reason: reason.clone(),
-                origin: OUTBOX_ORIGIN.to_owned(),
-                died_at: now,
-            },
-            replayed: false,
-        });
-    }
-
-    /// Puts a dead letter's event back for its handler; `false` when it is being delivered right now.
-    fn put_back(&mut self, letter: &DeadLetter, now: DateTime<Utc>) -> bool {
-        let handler = letter.reason.handler.as_deref();
-        let known = self.by_id.get(&letter.envelope.id).copied();
-        let Some(row) = known.and_then(|seq| self.rows.get_mut(&seq)) else {
-            let mut event = OutboxEvent::new(letter.revived(), now, Uuid::nil());
-            event.retarget(handler, true);
-            self.insert(event);
-            return true;
-        };
-        if row.claimed_until.is_some_and(|until| until > now) {
-            return false;
-        }
-        let closed = row.outcome != Outcome::Open;
-        row.event.retarget(handler, closed);
-        row.event.envelope = letter.revived();
-        row.available_at = now;
-        row.claimed_until = None;
-        row.outcome = Outcome::Open;
-        self.open.extend(known);
-        true
     }
 }
 

@@ -119,14 +119,8 @@ fn model_impl(
     let columns = fields.iter().filter(|field| field.is_column);
     let columns = columns.map(|field| &field.column);
     let key_columns = keys.iter().map(|key| &key.column);
-    let key_idents: Vec<_> = keys.iter().map(|key| &key.field.ident).collect();
-    let (key_type, key_value) = match key_types.as_slice() {
-        [one] => (quote!(#one), quote!(#(self.#key_idents.clone())*)),
-        many => (
-            quote!((#(#many),*)),
-            quote!((#(self.#key_idents.clone()),*)),
-        ),
-    };
+    let (key_type, key_value) = key(&keys);
+    let key_idents = keys.iter().map(|key| &key.field.ident);
     let key_values = keys.iter().map(|key| key.value_in_self());
     let rules_ident = &rules.field.ident;
     let rules_column = &rules.column;
@@ -176,6 +170,16 @@ fn model_impl(
             }
         }
     })
+}
+
+/// The key's type and value: those of one column, or of several a tuple.
+fn key(keys: &[&FieldInfo<'_>]) -> (TokenStream, TokenStream) {
+    let types = keys.iter().map(|key| &key.field.ty);
+    let idents = keys.iter().map(|key| &key.field.ident);
+    match keys {
+        [_] => (quote!(#(#types)*), quote!(#(self.#idents.clone())*)),
+        _ => (quote!((#(#types),*)), quote!((#(self.#idents.clone()),*))),
+    }
 }
 
 fn keys<'f, 'a>(
