@@ -32,6 +32,8 @@ pub(crate) enum Failure {
          `sqlite:/path/to/file.db` (special characters in a password percent-encoded)"
     )]
     DatabaseUrl,
+    #[error("the topic is empty; write dotted words, as in order.paid")]
+    NoTopic,
     #[error("{0}")]
     Topic(#[from] PatternError),
     #[error("topic `{topic}` has a wildcard; an event has one topic, `*` and `#` are for patterns")]
@@ -76,7 +78,7 @@ pub(crate) enum Failure {
          declares it at its start)"
     )]
     NoExchange { exchange: String, topic: String },
-    #[error("the database at {place} cannot be used: {source}")]
+    #[error("the database at {place} cannot be used: {}", of_database(.source))]
     Database { place: String, source: sqlx::Error },
     #[error(
         "the database at {place} does not answer within {after:?}; is it up, and the address right?"
@@ -191,12 +193,27 @@ fn answerless(error: &CallError<Json>) -> String {
     }
 }
 
+/// The database's own words, without the line of its source code and the like, and what may be at fault.
+fn of_database(error: &sqlx::Error) -> String {
+    let Some(said) = error.as_database_error() else {
+        return error.to_string();
+    };
+    let look_at = match said.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        Some(_) => "the path, and who may read and write there",
+        None => "the URL's database, user and password",
+    };
+    format!("{}; check {look_at}", said.message())
+}
+
 /// An error with the causes that it does not tell itself.
 fn with_causes(error: &OutboxError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let told = error.to_string();
+        if !text.ends_with(&told) {
+            text = format!("{text}: {told}");
+        }
         cause = error.source();
     }
     text

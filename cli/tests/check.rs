@@ -204,3 +204,20 @@ fn usage_errors_are_bad_input() {
     assert!(done.err.contains("--rules"), "{done:?}");
     assert_eq!(folder.rules("chek").code, 2);
 }
+
+#[test]
+fn a_rule_without_an_id_is_named_by_its_position() {
+    let mut unnamed = [
+        rule(json!({})),
+        rule(json!({"field_name": "stauts"})),
+        rule(json!({"operator": "equals"})),
+    ];
+    for rule in &mut unnamed[1..] {
+        rule.as_object_mut().unwrap().remove("id");
+    }
+    let done = check(&json!(unnamed), "");
+    let lines: Vec<_> = done.out.lines().collect();
+    assert_eq!(lines.len(), 2, "{done:?}");
+    assert!(lines[0].starts_with("rule `#1`, `field_name`"), "{done:?}");
+    assert!(lines[1].starts_with("rule `#2`, `operator`"), "{done:?}");
+}

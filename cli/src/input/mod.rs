@@ -58,7 +58,19 @@ impl Text {
 pub(crate) fn rules(path: &Path) -> Result<Rules, InputError> {
     let text = Text::read(path)?;
     match text.json()? {
-        Json::Array(_) => Ok(Rules::from_json(&text.text)),
+        Json::Array(mut entries) => {
+            entries.iter_mut().enumerate().for_each(name_by_position);
+            Ok(Rules::from_value(Json::Array(entries)))
+        }
         other => Err(text.wrong_shape(&other, "an array of rules")),
+    }
+}
+
+/// Gives a rule without an id its position, from 0, by which the output names it: nobody would find a random id in the file.
+fn name_by_position((index, entry): (usize, &mut Json)) {
+    let Json::Object(rule) = entry else { return };
+    let is_named = rule.get("id").is_some_and(|id| !id.is_null());
+    if rule.contains_key("operator") && !is_named {
+        rule.insert("id".to_owned(), format!("#{index}").into());
     }
 }

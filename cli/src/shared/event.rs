@@ -73,6 +73,9 @@ impl EventArgs {
     /// # Errors
     /// A topic that is none, data that is no JSON object or has numbers that would lose digits.
     pub(crate) fn data(&self) -> Result<Json, Failure> {
+        if self.topic.is_empty() {
+            return Err(Failure::NoTopic);
+        }
         let _: TopicPattern = self.topic.parse()?;
         if self.topic.split('.').any(|word| word == "*" || word == "#") {
             return Err(Failure::WildcardTopic {

@@ -42,6 +42,15 @@ fn a_url_that_cannot_be_read_is_not_shown() {
 }
 
 #[test]
+fn an_event_without_a_topic_is_not_told_of_patterns() {
+    for command in ["publish", "call"] {
+        let url = "amqp://u:secret@127.0.0.1:1/%2f";
+        let done = with_url(&[command, "", "{}"], "--rabbitmq-url", url);
+        done.failed(2, &["the topic is empty; write dotted words"]);
+    }
+}
+
+#[test]
 fn a_server_that_is_down_is_named() {
     for words in BROKER {
         let done = with_url(words, "--rabbitmq-url", "amqp://u:secret@127.0.0.1:1/%2f");
@@ -68,6 +77,22 @@ fn a_wrong_password_is_not_shown() {
     for words in BROKER {
         let done = with_url(words, "--rabbitmq-url", &url);
         done.failed(3, &["ACCESS_REFUSED", "compare user, password and vhost"]);
+    }
+}
+
+#[test]
+fn a_database_that_refuses_says_why_and_where_to_look() {
+    let absent = format!("no_such_{}", uuid::Uuid::new_v4().simple());
+    for server in [
+        server("CELERYSALT_TEST_POSTGRES_URL"),
+        server("CELERYSALT_TEST_MARIADB_URL"),
+    ] {
+        let url = server.replace("/celerysalt", &format!("/{absent}"));
+        for words in OUTBOX {
+            let done = with_url(words, "--database-url", &url);
+            done.failed(3, &[&absent, "check the URL's database, user and password"]);
+            assert!(!done.err.contains("at line"), "{done:?}");
+        }
     }
 }
 
