@@ -217,6 +217,13 @@ fn expected_events_are_there_or_named() {
         missing.to_string().contains("use the_crate as _;"),
         "{missing}"
     );
+    let misspelt = catalog.expect(["order.piad"]).unwrap_err();
+    assert_eq!(misspelt.similar, ["OrderPaid", "order.paid"]);
+    assert!(
+        misspelt
+            .to_string()
+            .contains("(there is OrderPaid, order.paid)")
+    );
 }
 
 #[test]

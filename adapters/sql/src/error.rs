@@ -11,7 +11,9 @@ pub enum HistoryError {
     #[error("the history of models could not be written or read")]
     Store(#[from] sqlx::Error),
     /// The table is missing or of another version.
-    #[error("the table of transitions is not there; run the migrations (celerysalt-migrations)")]
+    #[error(
+        "the table of transitions is not there; run the migrations of celerysalt-migrations (`celerysalt migrations print` shows them)"
+    )]
     NotMigrated,
 }
 
@@ -48,8 +50,8 @@ pub(crate) fn history(error: sqlx::Error) -> HistoryError {
 /// The user's handler speaks sqlx, so this is an error of sqlx's, with the remedy in it.
 pub(crate) fn inbox(error: sqlx::Error) -> sqlx::Error {
     if not_migrated(&error) {
-        const MISSING: &str =
-            "the table celerysalt_inbox is not there; run the migrations (celerysalt-migrations)";
+        const MISSING: &str = "the table celerysalt_inbox is not there; run the migrations of \
+                               celerysalt-migrations (`celerysalt migrations print` shows them)";
         return sqlx::Error::Configuration(MISSING.into());
     }
     error

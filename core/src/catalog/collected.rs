@@ -136,7 +136,12 @@ impl Catalog {
         if topics.is_empty() {
             return Ok(());
         }
-        Err(Missing { topics })
+        let similar = topics.iter().flat_map(|topic| self.similar(topic));
+        let similar: BTreeSet<String> = similar.collect();
+        Err(Missing {
+            similar: similar.into_iter().collect(),
+            topics,
+        })
     }
 
     fn find_by_name(

@@ -116,13 +116,22 @@ pub enum LookupError {
 /// Events that a program states to expect and that are not in its catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "events are missing from this program: {}; a crate that no code names is not linked: add `use the_crate as _;` for the crate that declares them",
-    .topics.join(", ")
+    "events are missing from this program: {}{}; a crate that no code names is not linked: add `use the_crate as _;` for the crate that declares them",
+    .topics.join(", "), perhaps(.similar)
 )]
 #[non_exhaustive]
 pub struct Missing {
     /// The topics (or type names) that nobody declared, as they were stated.
     pub topics: Vec<String>,
+    /// Names like them that the program has.
+    pub similar: Vec<String>,
+}
+
+fn perhaps(similar: &[String]) -> String {
+    match similar {
+        [] => String::new(),
+        similar => format!(" (there is {})", similar.join(", ")),
+    }
 }
 
 /// Each on a line of its own, indented.

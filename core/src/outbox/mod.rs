@@ -270,7 +270,9 @@ pub enum OutboxError {
     #[error("the outbox store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The tables are missing or of another version.
-    #[error("the outbox tables are not there; run the migrations (celerysalt-migrations)")]
+    #[error(
+        "the outbox tables are not there; run the migrations of celerysalt-migrations (`celerysalt migrations print` shows them)"
+    )]
     NotMigrated,
     /// A stored event cannot be read.
     #[error("outbox event {id} cannot be read: {reason}")]

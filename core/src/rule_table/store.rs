@@ -166,6 +166,8 @@ pub enum RuleStoreError {
     #[error("the store of the table of rules failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The tables are missing or of another version.
-    #[error("the tables of rules are not there; run the migrations (celerysalt-migrations)")]
+    #[error(
+        "the tables of rules are not there; run the migrations of celerysalt-migrations (`celerysalt migrations print` shows them)"
+    )]
     NotMigrated,
 }
