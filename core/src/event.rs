@@ -36,6 +36,10 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
 
 /// The request of an RPC: names the types of its answers. Implemented by
 /// `#[event("topic", mode = "rpc", response = R, error = E)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the request of an RPC",
+    note = "name what answers it: `#[celerysalt::event(\"some.topic\", response = TheType)]`"
+)]
 pub trait Request: Event {
     /// What a handler answers.
     type Response: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;

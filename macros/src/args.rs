@@ -5,7 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Ident, Lit, LitStr, Path, Result, Token};
+use syn::{Attribute, Error, Ident, Lit, LitStr, Path, Result, Token, Type};
 
 /// Reads `"topic", key = value, …`; `argument` takes the value of each key and says whether it knows the key.
 /// An unknown key's error lists `known`.
@@ -21,7 +21,13 @@ pub(crate) fn parse(
         if input.is_empty() {
             break;
         }
-        let key = input.call(Ident::parse_any)?;
+        let key = input.call(Ident::parse_any).map_err(|error| {
+            let text = format!(
+                "arguments after the topic have names, as in `{} = …`",
+                known[0]
+            );
+            Error::new(error.span(), text)
+        })?;
         if !known.iter().any(|name| key == name) {
             let known = known.join("`, `");
             return Err(Error::new(
@@ -133,6 +139,15 @@ pub(crate) fn text(input: ParseStream<'_>, key: &Ident, example: &str) -> Result
         Lit::Str(text) if !text.value().is_empty() => Ok(text),
         other => Err(wrong(other.span())),
     }
+}
+
+/// A type, which must not stand in quotes.
+pub(crate) fn ty(input: ParseStream<'_>, key: &Ident) -> Result<Type> {
+    if input.peek(Lit) {
+        let text = format!("`{key}` is a type, without quotes, as in `{key} = TheType`");
+        return Err(Error::new(input.span(), text));
+    }
+    input.parse()
 }
 
 /// A list `[A, B]` or `(A, B)`, or one alone.

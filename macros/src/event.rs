@@ -7,7 +7,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{
-    Attribute, Error, Fields, Generics, Ident, Item, ItemStruct, LitStr, Path, Result, Type,
+    Attribute, Error, Field, Fields, Generics, Ident, Item, ItemStruct, LitStr, Path, Result, Type,
 };
 
 use crate::args;
@@ -45,6 +45,7 @@ fn event_struct(item: TokenStream) -> Result<ItemStruct> {
         return Err(Error::new(head(&item), text));
     };
     no_generics(&item.generics)?;
+    item.fields.iter().try_for_each(owns_its_data)?;
     let remedy = match &item.fields {
         Fields::Named(_) => return Ok(item),
         Fields::Unit => format!("write `struct {} {{}}`", item.ident),
@@ -76,6 +77,15 @@ fn no_generics(generics: &Generics) -> Result<()> {
     }
     let text = "an event's type has no parameters: one topic has one schema";
     Err(Error::new(generics.span(), text))
+}
+
+/// What is borrowed could not be read from a message.
+fn owns_its_data(field: &Field) -> Result<()> {
+    let Type::Reference(borrowed) = &field.ty else {
+        return Ok(());
+    };
+    let text = "an event owns its data, since it is read from a message; write `String` for text, `Vec<T>` for a slice";
+    Err(Error::new(borrowed.span(), text))
 }
 
 /// The place to point to when the whole item is wrong: its name where it has one.

@@ -152,7 +152,32 @@ pub fn subscribe(args: TokenStream, item: TokenStream) -> TokenStream {
     subscribe::expand(args.into(), item.into()).into()
 }
 
-/// Makes a model carry rules that fire on save.
+/// Makes a model carry rules that fire on save: a SeaORM `Model` (`#[sea_orm(table_name = …)]`), a Diesel struct
+/// (`#[diesel(table_name = …)]`), else a plain struct. The crates `celerysalt-sea-orm`, `celerysalt-diesel` and
+/// `celerysalt-plain` export it, and show it at work.
+///
+/// The struct has a field `on_change_rules` of the adapter's type `Rules`, and gets a constant for each other field that
+/// rules can look at: `Order::STATUS`, a name that the compiler checks.
+///
+/// # Arguments
+///
+/// | `#[follow(…)]` on the struct | for | says |
+/// |---|---|---|
+/// | `rules = "field"` | all | which field holds the rules; else `on_change_rules` |
+/// | `name = "order"` | all | the model's name in errors, tables and aggregate keys (`order:17`); else the table's, or the struct's in snake case |
+/// | `events = ["order.paid", OrderPaid]` | all | the only events that rules of this model may emit, by topic or type; else any |
+/// | `code_rules = path::to::function` | all | a `fn() -> Rules` with the rules of every row |
+/// | `history`, `history("field", …)` | all | keeps what rules fired, and every change of these fields |
+/// | `hooks = "manual"` | SeaORM | you write `impl ActiveModelBehavior` and call the crate's hooks in it |
+/// | `changes = Model` | Diesel | this struct changes some columns of the model's rows |
+/// | `inserts = Model` | Diesel | this struct is a new row of the model |
+/// | `key = "field"`, `key = ["a", "b"]` | plain structs | what names a row; else `id` |
+///
+/// | `#[follow(…)]` on a field | for | says |
+/// |---|---|---|
+/// | `text` | Diesel, plain structs | rules compare it by its `Display` |
+/// | `json` | Diesel, plain structs | rules compare it as JSON, by serde |
+/// | `skip` | Diesel, plain structs | rules do not see it |
 #[proc_macro_derive(FollowActions, attributes(follow))]
 pub fn derive_follow_actions(item: TokenStream) -> TokenStream {
     follow::expand(item.into()).into()

@@ -96,6 +96,10 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
         }
     };
     let retry = args.auto_retry();
+    let own_topics = argument_types(&function.sig)
+        .into_iter()
+        .filter(|ty| may_be_event(ty))
+        .map(|ty| own_topic(args, ty));
     let cx = local("cx");
     let call = call(args, function, &cx);
     quote! {
@@ -108,6 +112,10 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
                 IsBoxable as _, IsDeclared as _, IsFallible as _, IsPlain as _, IsPointed as _, IsVerdict as _,
             };
 
+            use #krate::__private::topic::NoEvent as _;
+
+            #(#own_topics)*
+
             static RETRY: #krate::__private::AutoRetry = #retry;
 
             #krate::__private::inventory::submit! {
@@ -119,6 +127,30 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
                 }
             }
         };
+    }
+}
+
+/// An event's type has no parameters.
+fn may_be_event(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    let last = path.path.segments.last();
+    last.is_some_and(|segment| segment.arguments.is_empty())
+}
+
+/// Refuses an event that never comes by the pattern.
+fn own_topic(args: &SubscribeArgs, ty: &Type) -> TokenStream {
+    let (krate, pattern) = (&args.krate, &args.pattern);
+    let written = quote!(#ty).to_string();
+    let text = format!(
+        "`{written}` is an event of another topic than `{}`: write the topic of its `#[event(…)]`, or take \
+         `Payload<{written}>` to read events of other topics into it",
+        pattern.value()
+    );
+    quote_spanned! {args::shown_at(ty.span())=>
+        const _: () = ::core::assert!(
+            #krate::__private::topic::brings(#pattern, <#krate::__private::topic::Argument<#ty>>::TOPIC),
+            #text
+        );
     }
 }
 

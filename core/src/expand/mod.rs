@@ -4,6 +4,7 @@ pub mod decimal;
 pub mod outcome;
 mod retry;
 mod run;
+pub mod topic;
 
 pub use retry::{AutoRetry, ErrorTest, any_error, is_error};
 pub use run::{def, run_blocking};

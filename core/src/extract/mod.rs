@@ -46,7 +46,7 @@ use crate::handler::Context;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a subscriber",
     label = "not an extractor",
-    note = "an argument is an event (put `#[celerysalt::event(\"some.topic\")]` on the struct) or one of `celerysalt::extract`: `Payload<T>`, `RawEvent`, `State<T>`, `EventId`, `Topic`, `Retries`, `Receipt`, `SoftLimit`, `Meta`, `Envelope`, `Context`",
+    note = "an argument is an event (put `#[celerysalt::event(\"some.topic\")]` on the struct) or one of `celerysalt::extract`: `Payload<T>`, `RawEvent`, `State<T>` (where `T` is `Clone + Send + Sync`), `EventId`, `Topic`, `Retries`, `Receipt`, `SoftLimit`, `Meta`, `Envelope`, `Context`",
     note = "a type of your own becomes one by `impl celerysalt::extract::FromContext`"
 )]
 pub trait FromContext: Sized {

@@ -35,8 +35,8 @@ impl EventArgs {
         let topic = args::parse(input, Self::KNOWN, |key, input| {
             match key.to_string().as_str() {
                 "mode" => mode = Some(args::text(input, key, "rpc")?),
-                "response" => response = Some(input.parse()?),
-                "error" => error = Some(input.parse()?),
+                "response" => response = Some(args::ty(input, key)?),
+                "error" => error = Some(args::ty(input, key)?),
                 _ => common.argument(key, input)?,
             }
             Ok(())

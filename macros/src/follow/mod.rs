@@ -7,12 +7,24 @@ mod plain;
 mod sea_orm;
 
 use proc_macro2::TokenStream;
+use quote::quote;
 use syn::{Data, DeriveInput, Fields, FieldsNamed};
 
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
-    syn::parse2::<DeriveInput>(item)
-        .and_then(|input| expand_model(&input))
-        .unwrap_or_else(|error| error.to_compile_error())
+    match syn::parse2::<DeriveInput>(item) {
+        Ok(input) => expand_model(&input).unwrap_or_else(|error| refused(&input, &error)),
+        Err(error) => error.to_compile_error(),
+    }
+}
+
+/// The error, and what an entity would lack without the expansion, so that the compiler tells of nothing else.
+fn refused(input: &DeriveInput, error: &syn::Error) -> TokenStream {
+    let error = error.to_compile_error();
+    let needs_hooks = sea_orm::is_entity_model(input).unwrap_or(false)
+        && !sea_orm::is_model_ex(input)
+        && !options::mentions_hooks(input);
+    let hooks = needs_hooks.then(sea_orm::no_hooks);
+    quote!(#error #hooks)
 }
 
 fn expand_model(input: &DeriveInput) -> syn::Result<TokenStream> {

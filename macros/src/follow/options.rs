@@ -2,6 +2,7 @@
 //! key = "…", history("…"))]`.
 
 use proc_macro2::Span;
+use quote::ToTokens as _;
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::{DeriveInput, Expr, ExprArray, LitStr, Path, Token};
@@ -29,6 +30,12 @@ pub(super) struct Options {
     pub(super) key: Option<Vec<LitStr>>,
     /// The fields of which every change is kept; absent keeps no history.
     pub(super) history: Option<Vec<LitStr>>,
+}
+
+/// Whether the user means to write the hooks, also where the options cannot be read.
+pub(super) fn mentions_hooks(input: &DeriveInput) -> bool {
+    let mut follow = input.attrs.iter().filter(|a| a.path().is_ident("follow"));
+    follow.any(|attr| attr.meta.to_token_stream().to_string().contains("hooks"))
 }
 
 /// An event in `events = […]`.

@@ -220,6 +220,11 @@ fn model_name(input: &DeriveInput, options: &Options) -> TokenStream {
     quote!(#table)
 }
 
+/// SeaORM wants the impl in any case.
+pub(super) fn no_hooks() -> TokenStream {
+    quote!(impl ::celerysalt_sea_orm::__private::ActiveModelBehavior for ActiveModel {})
+}
+
 fn behavior_impl() -> TokenStream {
     quote! {
         #[automatically_derived]
