@@ -45,6 +45,12 @@ pub trait Follow:
     /// What is built of the entity once.
     fn followed() -> &'static Followed<Self>;
 
+    /// The model's definition: to check rules against, or to put them in a
+    /// [`RuleTable`](celerysalt::rule_table::RuleTable).
+    fn definition() -> &'static ModelDef {
+        Self::followed().definition()
+    }
+
     /// The rules of a model.
     fn rules(model: &Self::Model) -> &Rules;
 
