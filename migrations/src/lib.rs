@@ -45,6 +45,7 @@ impl Dialect {
 
 /// One step of the tables' history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Migration {
     /// Its place in the history: 1, 2, …
     pub version: i64,

@@ -28,6 +28,7 @@ pub enum SettingsError {
 
 /// Sets up [`RedisResults`]; see the methods for the defaults.
 #[derive(Clone)]
+#[must_use]
 pub struct RedisResultsBuilder {
     pub(crate) settings: Settings,
 }

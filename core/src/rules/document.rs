@@ -5,9 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::error::RuleErrors;
+use super::error::{RuleError, RuleErrors};
 use super::guard::Guard;
-use super::{Operand, Operator, parse};
+use super::{Operand, Operator, Rules, parse};
 use crate::model::Operation;
 
 /// One rule: which change of a field fires which event.
@@ -95,6 +95,29 @@ impl Rule {
     /// operator. Whether it fits a model is [`check`](super::check)'s question.
     pub fn from_value(value: &Json) -> Result<Self, RuleErrors> {
         parse::rule(value, &mut || Uuid::now_v7().to_string())
+    }
+
+    /// Reads a JSON list of rules that somebody sends, such as the body of a request. (The [`Rules`] of a column keep what is no
+    /// rule, and never fail.)
+    ///
+    /// ```
+    /// use celerysalt::rules::Rule;
+    ///
+    /// let wrong = Rule::list_from_json(r#"[{"field_name": "status", "operator": "changed", "event_class": "a.b"}, 7]"#);
+    /// assert_eq!(wrong.unwrap_err().to_string(), "rule #1: a number stands where an object is expected");
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with any entry; text that is no JSON array. Fields and events are checked by the save that
+    /// attaches the rules, or by [`check`](super::check).
+    pub fn list_from_json(text: &str) -> Result<Vec<Self>, RuleErrors> {
+        let rules = Rules::from_json(text);
+        let errors = rules.broken().flat_map(|entry| entry.errors.clone());
+        let errors: Vec<RuleError> = errors.collect();
+        match errors.is_empty() {
+            true => Ok(rules.iter().cloned().collect()),
+            false => Err(RuleErrors(errors)),
+        }
     }
 
     /// The JSON form of the rule.

@@ -33,6 +33,7 @@ pub struct Env<'a> {
 
 /// What a save fires.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The events, in the order of their rules: the row's, the model's, the others'.
     pub events: Vec<Envelope>,

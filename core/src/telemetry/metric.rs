@@ -4,6 +4,7 @@ use metrics::Unit;
 
 /// A metric of this library.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Metric {
     /// Its name.
     pub name: &'static str,

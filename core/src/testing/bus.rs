@@ -62,6 +62,7 @@ pub struct TestBus {
 }
 
 /// Sets up a [`TestBus`].
+#[must_use]
 pub struct TestBusBuilder {
     clock: TestClock,
     handlers: Option<Vec<HandlerDef>>,

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use celerysalt::rules::Rules;
+use celerysalt::rules::Rule;
 use celerysalt_sea_orm::FollowSave;
 use rust_decimal::Decimal;
 use sea_orm::ActiveValue::Set;
@@ -52,10 +52,9 @@ async fn attach(
     Path(id): Path<Uuid>,
     rules: String,
 ) -> Result<Json<Value>, Problem> {
+    let rules = Rule::list_from_json(&rules).map_err(|wrong| DbErr::Custom(wrong.to_string()))?;
     let mut order = load(&db, id).await?;
-    for rule in Rules::from_json(&rules).iter() {
-        order.on_change_rules.push(rule.clone());
-    }
+    order.on_change_rules.extend(rules);
     Ok(view(
         &order.into_active_model().update_and_follow(&db).await?,
     ))

@@ -63,11 +63,14 @@ async fn show(client: &Client) -> Result<(), Box<dyn Error>> {
     println!("order made: {} {}", order["amount"], order["status"]);
 
     let misspelt = json!([{"field_name": "statsu", "operator": "eql", "value": "paid", "event_class": "order.paid", "event_data": {}}]);
-    let refused = client.post(&format!("{path}/rules"), &misspelt).await?;
-    println!(
-        "a rule that is wrong: {}",
-        refused["error"].as_str().unwrap_or_default()
-    );
+    let incomplete = json!([{"field_name": "status"}]);
+    for wrong in [misspelt, incomplete] {
+        let refused = client.post(&format!("{path}/rules"), &wrong).await?;
+        println!(
+            "a rule that is wrong: {}",
+            refused["error"].as_str().unwrap_or_default()
+        );
+    }
 
     let rule = json!([{"field_name": "status", "operator": "eql", "value": "paid", "event_class": "order.paid",
         "event_data": {"order_id": "{{ id }}", "amount": "{{ amount }}"}}]);

@@ -28,6 +28,7 @@ fn orders_are_saved_over_http_and_their_events_leave() {
         "order made: \"99.90\" \"pending\"",
         "a rule that is wrong: ",
         "statsu",
+        "rule #0: the key `operator` is missing",
         "order \"paid\": 0 rule(s) left",
         "-> send_receipt: 99.90 was paid",
         "the relay delivers 1 event(s)",

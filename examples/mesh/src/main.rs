@@ -66,15 +66,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         std::env::var(celerysalt_amqp::URL_VARIABLE),
         std::env::var_os(celerysalt_redis::URL_VARIABLE).is_some(),
     ) else {
-        println!("A mesh needs servers: set CELERYSALT_RABBITMQ_URL and CELERYSALT_REDIS_URL.");
+        println!(
+            "A mesh needs servers: set CELERYSALT_RABBITMQ_URL and CELERYSALT_REDIS_URL, as docs/mesh.md shows."
+        );
         return Ok(());
     };
     let names = Names::new();
     let talked = talk(&names).await;
     let services = ["shop", "mails", "bills", "stock"];
-    names.remove(&rabbitmq, &services).await?;
+    let removed = names.remove(&rabbitmq, &services).await;
     println!("{}", talked?);
-    Ok(())
+    Ok(removed?)
 }
 
 /// Starts the services, lets them talk, and ends them.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celerysalt::broker::Broker;
-use celerysalt::handler::HandlerDef;
 use celerysalt::outbox::SharedOutbox;
 use celerysalt::worker::Worker;
 use celerysalt_sea_orm::once;
@@ -100,17 +99,35 @@ async fn running(broker: impl Broker + 'static, mailer: Mailer) -> Result<(), Bo
     Ok(())
 }
 
-fn mail_handlers() -> Vec<HandlerDef> {
-    Vec::new()
+#[event("order.changed")]
+pub struct OrderChanged {
+    order_id: u64,
 }
 
-fn report_handlers() -> Vec<HandlerDef> {
-    Vec::new()
+type ReportError = std::io::Error;
+
+async fn send_mail(_: OrderChanged) -> Result<(), SmtpError> {
+    Ok(())
+}
+
+async fn write_report(_: OrderChanged) -> Result<(), ReportError> {
+    Ok(())
+}
+
+#[subscribe("order.changed")]
+async fn mail(order: OrderChanged) -> Result<(), SmtpError> {
+    send_mail(order).await
+}
+
+#[subscribe("order.changed", queue = "shop-reports")]
+async fn report(order: OrderChanged) -> Result<(), ReportError> {
+    write_report(order).await
 }
 
 async fn several(broker: Arc<dyn Broker>) -> Result<(), Box<dyn std::error::Error>> {
-    let mails = Worker::builder(broker.clone(), "mails").handlers(mail_handlers()).concurrency(16).build()?;
-    let reports = Worker::builder(broker, "reports").handlers(report_handlers()).concurrency(2).build()?;
+    let worker = || Worker::builder(broker.clone(), "shop");
+    let mails = worker().queues(["shop"]).concurrency(16).build()?;
+    let reports = worker().queues(["shop-reports"]).concurrency(2).build()?;
     tokio::try_join!(mails.run_until_signal(), reports.run_until_signal())?;
     Ok(())
 }

@@ -47,6 +47,20 @@ fn in_rust() -> Rule {
         .once()
 }
 
+async fn of_a_request(
+    mut order: order::Model,
+    body: String,
+    db: sea_orm::DatabaseConnection,
+) -> Result<(), Box<dyn std::error::Error>> {
+    use celerysalt_sea_orm::FollowSave;
+    use sea_orm::IntoActiveModel;
+
+    let rules = Rule::list_from_json(&body)?;                     // all of them, or what is wrong with each
+    order.on_change_rules.extend(rules);
+    order.into_active_model().update_and_follow(&db).await?;      // checked against model and events, else refused
+    Ok(())
+}
+
 async fn in_a_table(
     pool: PgPool,
     other: Rule,
