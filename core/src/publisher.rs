@@ -66,7 +66,7 @@ pub struct PublishOptions {
     pub countdown: Option<Duration>,
     /// Not to be handled after this instant.
     pub expires: Option<DateTime<Utc>>,
-    /// 0 to 9; higher goes first.
+    /// 0 (lowest) to the queue's highest, which is 10 unless told; higher goes first.
     pub priority: Option<u8>,
     /// The chain's correlation id; else the running handler's is carried on.
     pub correlation_id: Option<String>,

@@ -51,6 +51,7 @@
 //! | `async-sqlite`, `async-postgres`, `async-mysql` | diesel-async's connections: see the module `asynchronous` |
 //! | `async-bb8`, `async-deadpool` | those of its pools |
 
+mod append;
 #[cfg(feature = "async")]
 pub mod asynchronous;
 mod backend;
@@ -70,6 +71,7 @@ mod statement;
 mod tables;
 mod writing;
 
+pub use append::append_in;
 pub use backend::FollowBackend;
 pub use celerysalt::field::AsField;
 pub use celerysalt::follow::FollowedMany;

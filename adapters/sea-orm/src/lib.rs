@@ -1,5 +1,6 @@
 #![doc = include_str!("docs/guide.md")]
 
+mod append;
 mod attach;
 mod bulk;
 mod check;
@@ -23,6 +24,7 @@ mod row;
 mod tables;
 mod transaction;
 
+pub use append::append_in;
 pub use attach::check_code_rules;
 pub use bulk::{FollowDeleteMany, FollowMany, FollowUpdateMany, FollowedMany};
 pub use celerysalt_macros::FollowActions;

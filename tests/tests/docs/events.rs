@@ -75,6 +75,21 @@ async fn publishing(outbox: SharedOutbox) -> Result<(), Box<dyn std::error::Erro
     Ok(())
 }
 
+async fn publishing_in_a_transaction(
+    publisher: Publisher,
+    txn: DatabaseTransaction,
+    user_id: i64,
+    email: String,
+) -> Result<(), Box<dyn std::error::Error>> {
+    use celerysalt::publisher::PublishOptions;
+    use chrono::Utc;
+
+    let signup = publisher.envelope(&UserSignup { user_id, email }, &PublishOptions::default())?;
+    celerysalt_sea_orm::append_in(&txn, &[signup], Utc::now()).await?;   // celerysalt_diesel::append_in, celerysalt_sql::postgres::append_in, …
+    txn.commit().await?;
+    Ok(())
+}
+
 async fn calling(client: RpcClient) -> Result<(), Box<dyn std::error::Error>> {
     #[event("rpc.calculator.add", response = Sum, error = RpcError)]
     pub struct Add { pub a: i64, pub b: i64 }

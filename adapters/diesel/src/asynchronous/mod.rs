@@ -43,6 +43,7 @@
 //! [`Unknown`](diesel::result::DatabaseErrorKind::Unknown) (`Deadlock found …`), where Diesel's own tells
 //! [`SerializationFailure`](diesel::result::DatabaseErrorKind::SerializationFailure).
 
+mod append;
 mod check;
 mod connection;
 mod inbox;
@@ -50,6 +51,7 @@ mod many;
 mod pool;
 mod save;
 
+pub use append::append_in;
 pub use check::check_tables;
 pub use connection::FollowConnection;
 pub use inbox::once;

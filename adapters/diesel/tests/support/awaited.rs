@@ -25,6 +25,11 @@ pub fn transaction<R>(
     conn.transaction(run)
 }
 
+/// Events of one's own.
+pub fn append_in(conn: &mut Conn, events: &[celerysalt::event::Envelope]) -> QueryResult<()> {
+    RUNTIME.block_on(asynchronous::append_in(&mut **conn, events, chrono::Utc::now()))
+}
+
 /// A handler that inserts an order, once; `end` is how its work ends.
 pub fn insert_once(receipt: &Receipt, conn: &mut Conn, end: impl FnOnce() -> Result<(), Error>) -> Result<Once<i32>, Error> {
     RUNTIME.block_on(asynchronous::once(receipt, &mut **conn, async |conn| {
