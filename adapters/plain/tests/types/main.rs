@@ -1,165 +1,22 @@
 //! What the derive makes of a struct: every type of field, keys, rules in code, events that are allowed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod model;
+
 use std::convert::Infallible;
-use std::fmt;
 
 use bigdecimal::BigDecimal;
-use celerysalt::event;
 use celerysalt::model::Operation;
 use celerysalt::rules::Rule;
 use celerysalt::value::{FieldType, Value};
-use celerysalt_plain::{AsField, Fired, Follow, FollowActions, Rules, SaveError, Tracked};
+use celerysalt_plain::{Fired, Follow, FollowActions, Rules, SaveError, Tracked};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Something happened.
-#[event("types.happened")]
-pub struct Happened {
-    /// What.
-    pub what: String,
-}
-
-/// A field became something.
-#[event("types.became")]
-pub struct Became {
-    /// What.
-    pub what: serde_json::Value,
-}
-
-/// Something else happened.
-#[event("types.other")]
-pub struct Other {}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Size {
-    Small,
-    Large,
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Small => "small",
-            Self::Large => "large",
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Status {
-    Open,
-    Shut,
-}
-
-impl AsField for Status {
-    fn field_type() -> FieldType {
-        FieldType::Enum(vec!["open".into(), "shut".into()])
-    }
-
-    fn value(&self) -> Value {
-        let name = match self {
-            Self::Open => "open",
-            Self::Shut => "shut",
-        };
-        Value::Text(name.into())
-    }
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Address {
-    city: String,
-}
-
-/// Not serde, not `Display`: rules do not see it.
-#[derive(Clone, Default)]
-struct Handle;
-
-#[derive(Clone, Serialize, Deserialize, FollowActions)]
-#[follow(key = ["tenant", "number"], events = ["types.happened", Other], rules = "rules", code_rules = in_code)]
-struct AllTypes {
-    tenant: Uuid,
-    number: u32,
-    flag: bool,
-    tiny: i8,
-    small: i16,
-    medium: i32,
-    large: i64,
-    unsigned_tiny: u8,
-    unsigned_small: u16,
-    wide: u64,
-    single: f32,
-    double: f64,
-    decimal: Decimal,
-    big: BigDecimal,
-    text: String,
-    maybe: Option<String>,
-    r#type: Box<str>,
-    instant: DateTime<Utc>,
-    offset: DateTime<FixedOffset>,
-    local: NaiveDateTime,
-    date: NaiveDate,
-    time: NaiveTime,
-    document: serde_json::Value,
-    bytes: Vec<u8>,
-    status: Status,
-    #[follow(text)]
-    size: Option<Size>,
-    #[follow(json)]
-    address: Address,
-    #[serde(skip)]
-    #[follow(skip)]
-    _handle: Handle,
-    rules: Rules,
-}
-
-fn in_code() -> Rules {
-    let draft = Rule::when(AllTypes::SIZE).eql("large");
-    let rule = draft.emit::<Happened>(json!({"what": "{{ type }} {{ decimal }}"}));
-    vec![rule.id("in code")].into()
-}
-
-const DIGITS: &str = "12345678901234567.8901234567";
-
-fn all_types() -> AllTypes {
-    let instant: DateTime<FixedOffset> = "2026-11-23T10:00:00+02:00".parse().unwrap();
-    AllTypes {
-        tenant: Uuid::nil(),
-        number: 7,
-        flag: true,
-        tiny: i8::MIN,
-        small: i16::MIN,
-        medium: i32::MIN,
-        large: i64::MIN,
-        unsigned_tiny: u8::MAX,
-        unsigned_small: u16::MAX,
-        wide: u64::MAX,
-        single: 0.1,
-        double: 0.5,
-        decimal: DIGITS.parse().unwrap(),
-        big: DIGITS.parse().unwrap(),
-        text: "a".into(),
-        maybe: None,
-        r#type: "box".into(),
-        instant: instant.to_utc(),
-        offset: instant,
-        local: instant.naive_local(),
-        date: instant.date_naive(),
-        time: instant.time(),
-        document: json!({"a": [1]}),
-        bytes: vec![1],
-        status: Status::Open,
-        size: Some(Size::Small),
-        address: Address {
-            city: "Bern".into(),
-        },
-        _handle: Handle,
-        rules: Rules::new(),
-    }
-}
+use model::{Address, AllTypes, Became, DIGITS, Happened, Other, Size, Status, all_types};
 
 #[test]
 fn fields_have_the_types_and_values_of_rust() {
