@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
-use lapin::Channel;
 use lapin::options::ConfirmSelectOptions;
+use lapin::{Channel, Connection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -218,13 +218,25 @@ impl Lane {
         published
     }
 
-    /// The lane's channel, open and in confirm mode.
+    /// The lane's channel, open and in confirm mode. RabbitMQ may be closing the connection just now, over a message of
+    /// this lane or another one (see `window.rs`): then it is one over a new connection.
     async fn channel(&mut self) -> Result<Channel, String> {
-        let connection = self
-            .link
-            .connection()
-            .await
-            .map_err(|error| error.to_string())?;
+        let connection = self.connection().await?;
+        match self.channel_over(&connection).await {
+            Err(_) if !connection.status().connected() => {
+                let connection = self.connection().await?;
+                self.channel_over(&connection).await
+            }
+            channel => channel,
+        }
+    }
+
+    async fn connection(&self) -> Result<Arc<Connection>, String> {
+        let connection = self.link.connection().await;
+        connection.map_err(|error| error.to_string())
+    }
+
+    async fn channel_over(&mut self, connection: &Connection) -> Result<Channel, String> {
         if connection.status().blocked() {
             return Err("RabbitMQ takes nothing at present (an alarm of its memory or disk); it is tried again".to_owned());
         }

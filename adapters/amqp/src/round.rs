@@ -10,6 +10,8 @@ use crate::window::{Ended, Published};
 /// How many channels a round may lose to refused messages. One in a window of 1,000 is found with eleven; where RabbitMQ
 /// refuses everything, that is not tried out one by one.
 const MOST_CLOSED: usize = 64;
+/// How often a message is published alone while connections are closed over it or others, before it is taken for the one.
+const ALONE: usize = 3;
 
 /// A message of a round.
 #[derive(Clone, Copy)]
@@ -24,6 +26,8 @@ pub(crate) struct Round<'a> {
     /// What is to be published yet, the next part last.
     parts: Vec<Vec<Place<'a>>>,
     closed: usize,
+    /// How often one that was alone was published again.
+    alone: usize,
     /// Why the rest is given up.
     lost: Option<String>,
 }
@@ -36,6 +40,7 @@ impl<'a> Round<'a> {
             results: vec![None; messages.len()],
             parts: places.chunks(window).rev().map(<[_]>::to_vec).collect(),
             closed: 0,
+            alone: 0,
             lost: None,
         }
     }
@@ -57,7 +62,11 @@ impl<'a> Round<'a> {
         match published.ended {
             None => {}
             Some(Ended::Lost(reason)) => self.give_up(reason),
-            Some(Ended::Over(refusal)) => self.find(left, refusal),
+            Some(Ended::Beside(_)) if left.len() == 1 && self.alone < ALONE => {
+                self.alone += 1;
+                self.parts.push(left);
+            }
+            Some(Ended::Over(refusal) | Ended::Beside(refusal)) => self.find(left, refusal),
         }
     }
 
@@ -151,6 +160,34 @@ mod tests {
                 prop_assert_eq!(result, expected, "{}", n);
             }
         }
+    }
+
+    /// Connections that are closed over the messages of others: who is alone then is not the one.
+    #[test]
+    fn a_message_that_stood_beside_a_refused_one_is_published_again() {
+        let message = Message {
+            exchange: "".into(),
+            routing_key: "".into(),
+            properties: BasicProperties::default(),
+            body: Vec::new(),
+        };
+        let beside = || Published {
+            results: vec![None],
+            ended: Some(Ended::Beside(too_large())),
+        };
+        let told = |closed: usize| {
+            let messages = vec![&message];
+            let mut round = Round::of(&messages, 10);
+            let mut published = std::iter::repeat_with(beside).take(closed);
+            while let Some(part) = round.next_part() {
+                let taken = || publish(&part, true);
+                let outcome = published.next().unwrap_or_else(taken);
+                round.note(part, outcome);
+            }
+            round.results()
+        };
+        assert_eq!(told(ALONE), [Ok(())]);
+        assert_eq!(told(ALONE + 1), [Err(too_large())]);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Published {
 pub(crate) enum Ended {
     /// RabbitMQ closed it over one of the messages that it had not confirmed, and took no later one.
     Over(Refusal),
+    /// RabbitMQ closed the whole connection over a message, of this channel or of another one.
+    Beside(Refusal),
     /// For another reason: they may or may not have arrived.
     Lost(String),
 }
@@ -151,9 +153,9 @@ fn why(error: &Error) -> Ended {
     let kind = match refusal.kind() {
         AMQPErrorKind::Soft(kind) => kind,
         // lapin may send on over a channel that RabbitMQ has just closed over a message, for which the connection is
-        // closed too, with the channels of others (seen with 4.12.3). Which message that was is found as ever.
+        // closed too, with the channels of others (seen with 4.12.3).
         AMQPErrorKind::Hard(AMQPHardError::CHANNELERROR) => {
-            return Ended::Over(Refusal::Unconfirmed(words(error)));
+            return Ended::Beside(Refusal::Unconfirmed(words(error)));
         }
         AMQPErrorKind::Hard(_) => return Ended::Lost(words(error)),
     };
