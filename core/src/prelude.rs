@@ -8,7 +8,7 @@ pub use crate::extract::{
 pub use crate::handler::{Context, HandlerError};
 pub use crate::inbox::{Once, Receipt};
 pub use crate::model::Operation;
-pub use crate::publisher::{Publish, Publisher};
+pub use crate::publisher::{Publish, PublishOptions, Publisher};
 pub use crate::rpc::{Call, CallError, RpcClient};
 pub use crate::rules::{Guard, Rule};
 // Not from the crate's root, where `event` is also a module.

@@ -13,7 +13,6 @@ use crate::tables::insert_events;
 ///
 /// ```
 /// use celerysalt::prelude::*;
-/// use celerysalt::publisher::PublishOptions;
 /// use diesel::prelude::*;
 /// # #[event("order.counted")]
 /// # struct OrdersCounted { orders: u64 }

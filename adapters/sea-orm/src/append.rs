@@ -11,7 +11,6 @@ use crate::tables;
 ///
 /// ```no_run
 /// use celerysalt::prelude::*;
-/// use celerysalt::publisher::PublishOptions;
 /// use sea_orm::{DatabaseConnection, TransactionTrait};
 /// # #[event("order.counted")]
 /// # struct OrdersCounted { orders: u64 }

@@ -81,7 +81,6 @@ async fn publishing_in_a_transaction(
     user_id: i64,
     email: String,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    use celerysalt::publisher::PublishOptions;
     use chrono::Utc;
 
     let signup = publisher.envelope(&UserSignup { user_id, email }, &PublishOptions::default())?;
