@@ -124,6 +124,15 @@ async fn a_queue_that_no_handler_has_is_named() {
         .queues(Vec::<String>::new())
         .build();
     assert!(matches!(none.err().unwrap(), WorkerError::NoQueues));
+    let unnamed = [
+        bench.builder(handlers()).queue("").build(),
+        bench
+            .builder([at("", Log::default().handler("mail"))])
+            .build(),
+    ];
+    for built in unnamed {
+        assert!(matches!(built.err().unwrap(), WorkerError::UnnamedQueue));
+    }
 }
 
 #[tokio::test]

@@ -63,10 +63,14 @@ pub(crate) fn short(what: &str, name: &str) -> Result<ShortString, BrokerError> 
 /// An error on one line. lapin's hold no credentials.
 pub(crate) fn words(error: &Error) -> String {
     match error.kind() {
-        ErrorKind::ProtocolError(refusal) if refusal.get_id() == ACCESS_REFUSED => format!(
-            "{}; compare user, password and vhost of the URL with the broker's",
-            refusal.get_message().as_str().trim_end_matches('.')
-        ),
+        ErrorKind::ProtocolError(refusal)
+            if [ACCESS_REFUSED, NOT_ALLOWED].contains(&refusal.get_id()) =>
+        {
+            format!(
+                "{}; compare user, password and vhost of the URL with the broker's",
+                refusal.get_message().as_str().trim_end_matches('.')
+            )
+        }
         ErrorKind::IOError(failure) => match tls::remedy(failure) {
             Some(remedy) => format!("{error}: {remedy}"),
             None => error.to_string(),
@@ -77,3 +81,5 @@ pub(crate) fn words(error: &Error) -> String {
 
 /// `ACCESS_REFUSED` of AMQP 0-9-1, as a wrong password is answered.
 const ACCESS_REFUSED: u16 = 403;
+/// `NOT_ALLOWED` of AMQP 0-9-1, as a vhost that is not there is answered.
+const NOT_ALLOWED: u16 = 530;

@@ -65,6 +65,7 @@ pub enum SettingsError {
 
 /// Sets up an [`AmqpBroker`]; see the methods for the defaults.
 #[derive(Clone)]
+#[must_use = "`build` makes the broker"]
 pub struct AmqpBuilder {
     pub(crate) settings: Settings,
 }
@@ -227,12 +228,13 @@ impl fmt::Debug for AmqpBuilder {
 }
 
 impl Settings {
-    /// Where the broker is, without secrets: `host:5672/vhost`.
+    /// Where the broker is, without secrets, as a URL writes it: `host:5672/vhost`.
     pub(crate) fn place(&self) -> String {
         let AMQPUri {
             authority, vhost, ..
         } = &self.uri;
-        format!("{}:{}/{}", authority.host, authority.port, vhost)
+        let vhost = vhost.replace('/', "%2f");
+        format!("{}:{}/{vhost}", authority.host, authority.port)
     }
 
     /// Whose workers are to understand the events of a topic.
@@ -273,7 +275,7 @@ mod tests {
             place("amqp://me:pw@rabbit.example/shop"),
             "rabbit.example:5672/shop"
         );
-        assert_eq!(place("amqp://192.0.2.7:5673/%2f"), "192.0.2.7:5673//");
-        assert_eq!(place("amqps://[2001:db8::7]/%2f"), "2001:db8::7:5671//");
+        assert_eq!(place("amqp://192.0.2.7:5673/%2f"), "192.0.2.7:5673/%2f");
+        assert_eq!(place("amqps://[2001:db8::7]/%2f"), "2001:db8::7:5671/%2f");
     }
 }

@@ -245,3 +245,19 @@ async fn names_that_are_too_long_are_told() {
         broker.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vhost_that_is_not_there_is_told_with_what_to_compare() {
+    let mut url: url::Url = support::url().parse().unwrap();
+    url.set_path("nobody-made-it");
+    let broker = AmqpBroker::builder(url.as_str()).unwrap().build();
+    let error = broker.declare(&spec("svc")).await.unwrap_err();
+    let BrokerError::Unreachable { reason } = &error else {
+        panic!("{error:?}")
+    };
+    assert!(reason.contains("/nobody-made-it: "), "{reason}");
+    assert!(
+        reason.contains("compare user, password and vhost"),
+        "{reason}"
+    );
+}

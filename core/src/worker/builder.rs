@@ -14,6 +14,7 @@ use crate::handler::HandlerDef;
 use crate::rpc::SharedResultBackend;
 
 /// Sets up a [`Worker`]; see the methods for the defaults.
+#[must_use = "`build` makes the worker"]
 pub struct WorkerBuilder {
     broker: SharedBroker,
     service: String,
@@ -151,13 +152,16 @@ impl WorkerBuilder {
     ///
     /// # Errors
     /// [`WorkerError::NoHandlers`], [`WorkerError::DuplicateHandler`], [`WorkerError::Pattern`],
-    /// [`WorkerError::UnknownQueue`], [`WorkerError::NoQueues`].
+    /// [`WorkerError::UnknownQueue`], [`WorkerError::NoQueues`], [`WorkerError::UnnamedQueue`].
     pub fn build(mut self) -> Result<Worker, WorkerError> {
         let concurrency = self.setup.concurrency;
         self.setup.system = self.broker.system();
         let service = self.setup.build(&self.service)?;
         let own = self.queue.unwrap_or(self.service);
         let tables = service.table.by_queue(&own);
+        if tables.contains_key("") {
+            return Err(WorkerError::UnnamedQueue);
+        }
         let layout = Layout::new(&tables, self.max_priority);
         let queues = select(tables, self.queues)?;
         let limits = Limits {

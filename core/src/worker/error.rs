@@ -37,6 +37,11 @@ pub enum WorkerError {
         /// The service's own queue and those of its handlers.
         known: Vec<String>,
     },
+    /// A queue has an empty name, which a broker takes for a name of its own choice.
+    #[error(
+        "a queue has an empty name; name the service (`Worker::builder(broker, \"mails\")`), and each queue of a handler"
+    )]
+    UnnamedQueue,
     /// The worker is to take from no queue at all.
     #[error(
         "the worker is given no queue to take from; name one, or leave `queues` away for all of them"
