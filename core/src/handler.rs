@@ -22,6 +22,13 @@ pub trait Handler: Send + Sync + 'static {
     /// # Errors
     /// See [`HandlerError`]: each variant says what becomes of the event.
     async fn call(&self, cx: Context) -> Result<serde_json::Value, HandlerError>;
+
+    /// The state that it asks for and that is not among these values, by the types' names: a worker that starts tells of it,
+    /// for each of the handler's events would become a dead letter.
+    fn missing_state(&self, state: &StateMap) -> Vec<&'static str> {
+        let _ = state;
+        Vec::new()
+    }
 }
 
 /// A handler with its subscription.
@@ -132,6 +139,11 @@ impl StateMap {
     /// Keeps a value, replacing another of the same type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
         self.0.insert(TypeId::of::<T>(), Box::new(value));
+    }
+
+    /// Whether there is a value of this type.
+    pub fn has<T: 'static>(&self) -> bool {
+        self.0.contains_key(&TypeId::of::<T>())
     }
 
     /// A clone of the value of this type.

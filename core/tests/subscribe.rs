@@ -2,17 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
+mod worker_told;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use celerysalt::broker::MemoryBroker;
 use celerysalt::catalog::Catalog;
 use celerysalt::chain::Chain;
 use celerysalt::event::Meta;
 use celerysalt::extract::{EventId, RawEvent, Retries, State, Topic};
 use celerysalt::handler::{Context, HandlerError, HandlerOptions, RateLimit, VersionSpec};
+use celerysalt::worker::Worker;
 use celerysalt::{event, subscribe};
 use serde_json::{Value, json};
 use support::{call, context, handler};
+use worker_told::Told;
 
 #[event("order.paid")]
 struct OrderPaid {
@@ -123,6 +128,29 @@ async fn eight_extractors_and_an_answer() {
     let cx = context(json!({"order_id": 4}));
     let expected = json!([40, 0, cx.envelope.id, "order.paid", {"order_id": 4}, 0, "test"]);
     assert_eq!(call("subscribe::eight", cx).await.unwrap(), expected);
+}
+
+#[test]
+fn state_that_is_missing_is_told_when_the_worker_is_built() {
+    let told = Told::default();
+    let build = |with: bool| {
+        let builder = Worker::builder(Arc::new(MemoryBroker::default()), "svc")
+            .handlers([handler("subscribe::eight"), handler("subscribe::plain")]);
+        let builder = match with {
+            true => builder.state(7_u64),
+            false => builder,
+        };
+        tracing::subscriber::with_default(told.subscriber(), || builder.build().map(drop)).unwrap();
+    };
+    build(true);
+    assert_eq!(told.errors(), [""; 0]);
+    build(false);
+    let errors = told.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(
+        errors[0].contains("subscribe::eight") && errors[0].contains("`State<u64>`"),
+        "{errors:?}"
+    );
 }
 
 #[tokio::test]

@@ -102,6 +102,7 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
         .map(|ty| own_topic(args, ty));
     let cx = local("cx");
     let call = call(args, function, &cx);
+    let missing_state = missing_state(args, function);
     quote! {
         #function
 
@@ -121,7 +122,7 @@ fn expand_function(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
             #krate::__private::inventory::submit! {
                 #krate::catalog::SubscriberEntry {
                     make: || {
-                        #krate::__private::def(#name, #pattern, #version, #options, |#cx| async move { #call })
+                        #krate::__private::def(#name, #pattern, #version, #options, #missing_state, |#cx| async move { #call })
                     },
                     location: ::core::concat!(::core::file!(), ":", ::core::line!()),
                 }
@@ -195,6 +196,23 @@ fn call(args: &SubscribeArgs, function: &ItemFn, cx: &Ident) -> TokenStream {
         }
     };
     quote!(#(#extract)* #run)
+}
+
+/// A function from the worker's state to what the arguments miss of it.
+fn missing_state(args: &SubscribeArgs, function: &ItemFn) -> TokenStream {
+    let krate = &args.krate;
+    let state = local("state");
+    let missing = argument_types(&function.sig).into_iter().map(|ty| {
+        let at = args::shown_at(ty.span());
+        let missing = quote_spanned!(at=> <#ty as #krate::extract::FromContext>::missing_state);
+        quote!(#missing(#state))
+    });
+    quote! {
+        |#state| {
+            let missing: ::std::vec::Vec<::core::option::Option<&'static str>> = ::std::vec![#(#missing),*];
+            missing.into_iter().flatten().collect()
+        }
+    }
 }
 
 fn argument_types(signature: &Signature) -> Vec<&Type> {

@@ -8,10 +8,15 @@ use serde_json::Value;
 use tokio::task::JoinError;
 
 use crate::chain::Chain;
-use crate::handler::{Context, Handler, HandlerDef, HandlerError, HandlerOptions, VersionSpec};
+use crate::handler::{
+    Context, Handler, HandlerDef, HandlerError, HandlerOptions, StateMap, VersionSpec,
+};
 use crate::telemetry::{TraceContext, trace_context};
 
 type Answer = Result<Value, HandlerError>;
+
+/// Which state the arguments of a function miss.
+type MissingState = fn(&StateMap) -> Vec<&'static str>;
 
 /// The definition of a handler that is a function.
 pub fn def<F, Fut>(
@@ -19,6 +24,7 @@ pub fn def<F, Fut>(
     pattern: &str,
     version: VersionSpec,
     options: HandlerOptions,
+    missing_state: MissingState,
     function: F,
 ) -> HandlerDef
 where
@@ -30,11 +36,17 @@ where
         pattern: pattern.to_owned(),
         version,
         options,
-        handler: Arc::new(FnHandler(function)),
+        handler: Arc::new(FnHandler {
+            function,
+            missing_state,
+        }),
     }
 }
 
-struct FnHandler<F>(F);
+struct FnHandler<F> {
+    function: F,
+    missing_state: MissingState,
+}
 
 #[async_trait]
 impl<F, Fut> Handler for FnHandler<F>
@@ -43,7 +55,11 @@ where
     Fut: Future<Output = Answer> + Send + 'static,
 {
     async fn call(&self, cx: Context) -> Answer {
-        (self.0)(cx).await
+        (self.function)(cx).await
+    }
+
+    fn missing_state(&self, state: &StateMap) -> Vec<&'static str> {
+        (self.missing_state)(state)
     }
 }
 

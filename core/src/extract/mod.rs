@@ -25,7 +25,7 @@ pub use parts::{EventId, RawEvent, Retries, Topic};
 pub use rejection::Rejection;
 pub use state::State;
 
-use crate::handler::Context;
+use crate::handler::{Context, StateMap};
 
 /// An argument of a handler: made from what the handler is called with.
 ///
@@ -55,6 +55,12 @@ pub trait FromContext: Sized {
     /// # Errors
     /// Says what becomes of the event: see [`Rejection`].
     fn from_context(cx: &Context) -> Result<Self, Rejection>;
+
+    /// The name of a type that it needs of the worker's state and that is not among these values; nothing unless told.
+    fn missing_state(state: &StateMap) -> Option<&'static str> {
+        let _ = state;
+        None
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::ops::Deref;
 
 use super::{FromContext, Rejection};
-use crate::handler::Context;
+use crate::handler::{Context, StateMap};
 
 /// A value that the application gave to the worker: a pool, a client, settings. Cloned for each call, so
 /// large things stand in an `Arc`.
@@ -23,6 +23,10 @@ impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
                 expected: type_name::<T>(),
                 handler: cx.handler.to_string(),
             })
+    }
+
+    fn missing_state(state: &StateMap) -> Option<&'static str> {
+        (!state.has::<T>()).then(type_name::<T>)
     }
 }
 
@@ -46,7 +50,7 @@ impl<T> Deref for State<T> {
 mod tests {
     use super::*;
     use crate::extract::testing::context;
-    use crate::handler::{HandlerError, StateMap};
+    use crate::handler::HandlerError;
     use serde_json::Value;
 
     #[test]

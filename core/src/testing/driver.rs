@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::clock::notice_sleep;
-use crate::handler::{self, Handler, HandlerError};
+use crate::handler::{self, Handler, HandlerError, StateMap};
 
 /// A future that runs only while somebody waits for it to become idle.
 pub(super) struct Driver {
@@ -104,6 +104,10 @@ impl Handler for Watched {
             counted: false,
         };
         watched.await
+    }
+
+    fn missing_state(&self, state: &StateMap) -> Vec<&'static str> {
+        self.handler.missing_state(state)
     }
 }
 

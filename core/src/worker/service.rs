@@ -103,6 +103,7 @@ impl Setup {
                 service: service.to_owned(),
             });
         }
+        tell_missing_state(&table, &self.state);
         Ok(Service {
             table,
             runner: Runner::new(self.clock)
@@ -111,5 +112,18 @@ impl Setup {
                 .with_system(self.system),
             results: self.results,
         })
+    }
+}
+
+/// No error: a program may link handlers that none of its events reach.
+fn tell_missing_state(table: &HandlerTable, state: &StateMap) {
+    for handler in table.all() {
+        for missing in handler.handler.missing_state(state) {
+            tracing::error!(
+                handler = handler.name,
+                "it asks for `State<{missing}>`, which is not there, so each of its events will become a dead letter: give it \
+                 to the builder by `.state(…)`"
+            );
+        }
     }
 }

@@ -102,6 +102,11 @@ impl HandlerTable {
         queues
     }
 
+    /// All handlers, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &HandlerDef> {
+        self.entries.values().map(|entry| &*entry.def)
+    }
+
     /// Whether there are no handlers.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
