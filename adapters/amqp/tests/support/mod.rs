@@ -4,6 +4,8 @@
 pub(crate) mod calculator;
 pub(crate) mod load;
 pub(crate) mod node;
+#[path = "../../../redis/tests/support/port.rs"]
+mod port;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod python;

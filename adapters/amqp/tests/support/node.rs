@@ -2,13 +2,15 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use celerysalt_amqp::{AmqpBroker, AmqpBuilder};
 use tempfile::TempDir;
+
+use super::port::free_port;
 
 /// RabbitMQ's own scripts on Debian and its kin; elsewhere they are in `PATH`.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
@@ -233,9 +235,4 @@ impl Drop for OwnNode {
         let _ = self.epmd.kill();
         let _ = self.epmd.wait();
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }

@@ -1,6 +1,8 @@
 //! A Redis of the test's own, which may be killed.
 #![allow(clippy::unwrap_used)]
 
+mod port;
+
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -23,9 +25,7 @@ pub(crate) struct OwnRedis {
 
 impl OwnRedis {
     pub(crate) async fn start() -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = port::free_port();
         let folder = TempDir::new().unwrap();
         let server = spawn(&folder, port);
         let own = Self {
