@@ -4,6 +4,8 @@
 pub(crate) mod calculator;
 pub(crate) mod load;
 pub(crate) mod node;
+// Tests over Redis bring it once more, with that one's support.
+#[allow(clippy::duplicate_mod)]
 #[path = "../../../redis/tests/support/port.rs"]
 mod port;
 pub(crate) mod process;
