@@ -104,13 +104,19 @@ async fn what_is_asked_of_a_stalled_network_ends_as_unreachable() {
     mesh.remove(&[queue]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_that_was_given_up_holds_nothing() {
+/// A mesh with a queue, in which two events wait.
+async fn with_two_events() -> (Mesh, String) {
     let mesh = Mesh::new();
     let queue = mesh.name("svc");
     mesh.broker.declare(&spec(&queue)).await.unwrap();
     let events = vec![event("order.paid", 1), event("order.paid", 2)];
     publish_all(&mesh.broker, events).await;
+    (mesh, queue)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_was_given_up_holds_nothing() {
+    let (mesh, queue) = with_two_events().await;
     let (broker, proxy) = behind_proxy(&mesh).await;
     proxy.set(Weather::StalledAt("svc-"));
     let given_up = broker.consume(&queue, 1).await;
@@ -129,11 +135,7 @@ async fn a_consumer_that_was_given_up_holds_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_stops_on_a_stalled_network_and_what_it_had_goes_back() {
-    let mesh = Mesh::new();
-    let queue = mesh.name("svc");
-    mesh.broker.declare(&spec(&queue)).await.unwrap();
-    let events = vec![event("order.paid", 1), event("order.paid", 2)];
-    publish_all(&mesh.broker, events).await;
+    let (mesh, queue) = with_two_events().await;
     let (broker, proxy) = behind_proxy(&mesh).await;
     let mut consumer = broker.consume(&queue, 10).await.unwrap();
     let held = timeout(BOUND, consumer.next()).await.unwrap().unwrap();

@@ -26,11 +26,14 @@ impl WorkerQueue {
         service: &HandlerTable,
         delivery: &Delivery,
     ) -> Vec<Arc<HandlerDef>> {
+        if let Some(name) = &delivery.target {
+            return service.by_name(name).cloned().into_iter().collect();
+        }
         let envelope = &delivery.envelope;
-        match &delivery.target {
-            Some(name) => service.by_name(name).cloned().into_iter().collect(),
-            None if self.table.subscribes_to(&envelope.topic) => self.table.matching(envelope),
-            None => service.matching(envelope),
+        let own = self.table.matching(envelope);
+        match own.is_empty() && !self.table.subscribes_to(&envelope.topic) {
+            true => service.matching(envelope),
+            false => own,
         }
     }
 }
